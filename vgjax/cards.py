@@ -1,0 +1,212 @@
+"""Protocol cards: what a figure was measured on, kept beside the figure.
+
+Figures of two papers often differ because they were measured differently. A card says how: the parts in
+`PROTOCOL` (data, split, number of videos, task, evaluator, conventions) decide whether two figures may
+stand in one table; `compare` lists where two cards disagree there. The other parts (model, seeds, step,
+code) say where a figure comes from; they may differ, that is what a comparison is about.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import math
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from vgjax import configs
+
+PROTOCOL = ("data", "split", "num_videos", "task", "evaluator", "conventions", "value_range")
+
+
+def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
+  """The card of one evaluation.
+
+  Args:
+    run: what `build` made.
+    split: the split that was evaluated.
+    name: the evaluator's name in `config.evaluators`.
+    step: the training step of the evaluated state.
+
+  Returns:
+    Plain dicts, lists, numbers and strings, with the keys of `PROTOCOL` and the figure's origin.
+  """
+  source = run.source(split)
+  module_name, options = configs.split_name(run.config["evaluators"][name], f"evaluators.{name}")
+  module = configs.find("evaluators", module_name, f"evaluators.{name}.name")
+  defaults = {k: p.default for k, p in configs.parameters(module.make).items()}
+  fields = {k: v for k, v in (defaults | options).items() if k not in ("split", "every", "num_videos")}
+  num_videos = (defaults | options).get("num_videos")
+  return _plain(
+    dict(
+      data=source.card(),
+      split=split,
+      num_videos=len(source) if num_videos is None else min(num_videos, len(source)),
+      task=run.config["task"],
+      evaluator={"name": module_name, **fields},
+      conventions=getattr(module, "CONVENTIONS", {}),
+      value_range=[0, 1],
+      step=step,
+      seed=run.seed,
+      ema={branch: o.ema for branch, o in run.optimizers.items() if o.ema is not None},
+      models=run.config["models"],
+      method=run.config["method"],
+      code=code_version() | dict(jax=jax.__version__, device=jax.devices()[0].device_kind),
+    )
+  )
+
+
+def code_version() -> dict[str, Any]:
+  """vgjax's version, and in a checkout its git commit and whether files were changed since."""
+  root = Path(__file__).resolve().parents[1]
+  try:
+    version = importlib.metadata.version("vgjax")
+  except importlib.metadata.PackageNotFoundError:
+    version = "unknown: not installed"
+  found = {"vgjax": version}
+  with contextlib.suppress(OSError, subprocess.SubprocessError):
+    # A virtual environment may lie inside another project's checkout: that commit is not ours.
+    if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() == root:
+      found["commit"] = _git(root, "rev-parse", "HEAD")
+      found["changed"] = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+  return found
+
+
+def write(path: str | os.PathLike, card: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
+  """Writes `{"card": ..., "numbers": ...}`; a reader never sees half a file.
+
+  Args:
+    path: the JSON file; its folder is made.
+    card: of `protocol_card`.
+    numbers: {name: number, or list of numbers}. JSON has no NaN or infinity; they become the strings
+      "nan", "inf" and "-inf", which `read` turns back.
+  """
+  path = Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  content = dict(card=_plain(card), numbers=_plain(numbers))
+  text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+  handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+  try:
+    with open(handle, "w", encoding="utf-8") as file:
+      file.write(text)
+      file.flush()
+      os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)  # mkstemp's files are private
+    os.replace(temporary, path)
+  except BaseException:
+    with contextlib.suppress(OSError):
+      os.unlink(temporary)
+    raise
+
+
+def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+  """The card and the numbers of a file that `write` made."""
+  content = json.loads(Path(path).read_text(encoding="utf-8"))
+  numbers = {
+    name: [float(v) for v in value] if isinstance(value, list) else float(value)
+    for name, value in content["numbers"].items()
+  }
+  return content["card"], numbers
+
+
+def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+  """Why the figures of two cards may not be compared.
+
+  Returns:
+    A line for each difference in a part of `PROTOCOL`, such as "data.stride: 1 here, 2 there"; an empty
+    list if the figures are comparable.
+  """
+  ours, theirs = (_plain({k: card.get(k) for k in PROTOCOL}) for card in (ours, theirs))
+  return _differences(ours, theirs, "")
+
+
+_LESS_IS_BETTER, _MORE_IS_BETTER = "↓", "↑"
+_COLUMNS = {
+  "psnr": (f"PSNR {_MORE_IS_BETTER}", "{:.2f}"),
+  "ssim": (f"SSIM {_MORE_IS_BETTER}", "{:.4f}"),
+  "ssim_openstl": (f"SSIM (OpenSTL) {_MORE_IS_BETTER}", "{:.4f}"),
+  "mse": (f"MSE {_LESS_IS_BETTER}", "{:.5f}"),
+  "mae": (f"MAE {_LESS_IS_BETTER}", "{:.5f}"),
+  "mse_sum": (f"MSE (sum) {_LESS_IS_BETTER}", "{:.2f}"),
+  "mae_sum": (f"MAE (sum) {_LESS_IS_BETTER}", "{:.2f}"),
+}
+
+
+def format_table(numbers: Mapping[str, Any]) -> str:
+  """The scalars of an evaluation as a table for the console.
+
+  Args:
+    numbers: {"<evaluator>/<metric>" or "<evaluator>/copy_last/<metric>": number}; curves are left out,
+      and metrics that have no column follow the table, one a line.
+
+  Returns:
+    A line for the model and one for the copy of the last given frame; "" if there is nothing to show.
+  """
+  rows: dict[tuple[str, str], dict[str, float]] = {}
+  others = {}
+  for name, value in numbers.items():
+    if isinstance(value, (list, tuple)):
+      continue
+    path, _, metric = name.rpartition("/")
+    if metric in _COLUMNS:
+      evaluator, _, last = path.rpartition("/")
+      key = (evaluator, "copy last frame") if last == "copy_last" else (path, "model")
+      rows.setdefault(key, {})[metric] = value
+    else:
+      others[name] = value
+  several = len({evaluator for evaluator, _ in rows}) > 1
+  columns = [metric for metric in _COLUMNS if any(metric in row for row in rows.values())]
+  table = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+  for (evaluator, who), row in rows.items():
+    label = f"{evaluator}: {who}" if several else who
+    table.append([label, *(_COLUMNS[m][1].format(row[m]) if m in row else "-" for m in columns)])
+  lines = _align(table) if rows else []
+  return "\n".join(lines + [f"{name}  {value:.6g}" for name, value in others.items()])
+
+
+def _align(table):
+  """The first column to the left, the others to the right; a rule below the head."""
+  widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+  lines = [
+    "  ".join([row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)])
+    for row in table
+  ]
+  return [lines[0], "─" * len(lines[0]), *lines[1:]]
+
+
+def _git(root, *arguments):
+  return subprocess.run(
+    ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
+  ).stdout.strip()
+
+
+def _differences(ours, theirs, path):
+  if isinstance(ours, dict) and isinstance(theirs, dict):
+    return [
+      line
+      for key in dict.fromkeys([*ours, *theirs])
+      for line in _differences(ours.get(key), theirs.get(key), f"{path}.{key}" if path else key)
+    ]
+  shown = ["not said" if value is None else value for value in (ours, theirs)]
+  return [] if ours == theirs else [f"{path}: {shown[0]} here, {shown[1]} there"]
+
+
+def _plain(value):
+  """The same in what JSON knows: tuples as lists, numpy numbers as numbers, keys as strings."""
+  if isinstance(value, Mapping):
+    return {str(key): _plain(part) for key, part in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_plain(part) for part in value]
+  if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+    return _plain(np.asarray(value).tolist())
+  if isinstance(value, float) and not math.isfinite(value):
+    return str(value)
+  if value is None or isinstance(value, (bool, int, float, str)):
+    return value
+  return str(value)

@@ -1,0 +1,47 @@
+"""Finding the devices: other hosts, and the cache of compiled programs."""
+
+import os
+from pathlib import Path
+
+import jax
+
+
+def initialize() -> None:
+  """Joins the other hosts of a cluster, if there are any, and turns the compilation cache on.
+
+  Must run before anything asks jax for its devices. Hosts are found
+
+  * on a cloud TPU pod, under SLURM (`srun`), Open MPI or Kubernetes, by jax itself;
+  * anywhere else by the variables JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES
+    and JAX_PROCESS_ID.
+  """
+  if "JAX_COORDINATOR_ADDRESS" in os.environ:
+    jax.distributed.initialize(
+      coordinator_address=os.environ["JAX_COORDINATOR_ADDRESS"],
+      num_processes=int(os.environ["JAX_NUM_PROCESSES"]),
+      process_id=int(os.environ["JAX_PROCESS_ID"]),
+    )
+  elif _in_cluster():
+    jax.distributed.initialize()
+  _use_compilation_cache()
+
+
+def _in_cluster() -> bool:
+  """Whether a scheduler started several processes of this job."""
+  several = any(int(os.environ.get(name, "1")) > 1 for name in ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE"))
+  return several or "," in os.environ.get("TPU_WORKER_HOSTNAMES", "")
+
+
+def _use_compilation_cache() -> None:
+  """A second start of the same program compiles nothing. JAX_COMPILATION_CACHE_DIR moves the cache."""
+  if jax.config.jax_compilation_cache_dir is None:
+    home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    jax.config.update("jax_compilation_cache_dir", str(Path(home).expanduser() / "vgjax" / "xla"))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def describe() -> str:
+  """One line for the console: how many devices of which kind, on how many hosts."""
+  devices = jax.devices()
+  hosts = f" on {jax.process_count()} hosts" if jax.process_count() > 1 else ""
+  return f"jax {jax.__version__}, {len(devices)} x {devices[0].device_kind}{hosts}"

@@ -1,0 +1,92 @@
+"""Runs a run's evaluators; writes their numbers with a protocol card, their videos and pictures."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+
+from vgjax import cards
+from vgjax.data import video as video_files
+from vgjax.logs import Logger
+from vgjax.run import Run
+from vgjax.types import TrainState
+
+FPS = 10  # of the videos written: slow enough to look at
+
+
+class Report(dict):
+  """The numbers of an evaluation, `{"<evaluator>/<metric>": number}`, and the `files` that it wrote."""
+
+  def __init__(self, numbers: dict[str, Any] = {}, files: Iterable[Path] = ()):
+    super().__init__(numbers)
+    self.files = list(files)
+
+  def table(self) -> str:
+    """The figures beside the baseline's, for the console."""
+    return cards.format_table(self)
+
+
+def evaluate(
+  run: Run,
+  state: TrainState,
+  *,
+  split: str | None = None,
+  names: Iterable[str] | None = None,
+  logger: Logger | None = None,
+) -> Report:
+  """Runs evaluators.
+
+  Args:
+    run: the run.
+    state: the weights to evaluate; branches with a moving average are evaluated by it.
+    split: "train", "valid" or "test"; None: each evaluator's own.
+    names: which of `config.evaluators`; None: all.
+    logger: where numbers and pictures also go.
+
+  Returns:
+    The numbers; curves are lists. With a workdir they are also in `evaluations/<split>-<step>.json`,
+    videos and pictures in `samples/`.
+  """
+  step = int(state.step)
+  report = Report()
+  for name in run.evaluators if names is None else names:
+    planned = run.evaluators[name]
+    where = split or planned.split
+    scalars, curves = {}, {}
+    for key, value in planned.make(where)(run, state):
+      label = f"{name}/{key}"
+      if isinstance(value, np.ndarray) and value.ndim >= 3:
+        report.files += keep(run, f"{where}-{label.replace('/', '-')}", step, value)
+        if logger and value.ndim == 4:
+          logger.video(step, f"{where}/{label}", value, FPS)
+        elif logger:
+          logger.picture(step, f"{where}/{label}", value)
+      elif np.ndim(value):
+        curves[label] = [float(v) for v in value]
+      else:
+        scalars[label] = float(value)
+    report.update(scalars | curves)
+    if scalars and logger:
+      logger.numbers(step, {f"{where}/{label}": number for label, number in scalars.items()})
+    if (scalars or curves) and run.workdir is not None and jax.process_index() == 0:
+      card = cards.protocol_card(run, where, name, step)
+      path = run.workdir / "evaluations" / f"{where}-{name}-{step:07d}.json"
+      cards.write(path, card, scalars | curves)
+      report.files.append(path)
+  return report
+
+
+def keep(run: Run, stem: str, step: int, array: np.ndarray) -> list[Path]:
+  """Writes a video `[time, h, w, c]` or a picture `[h, w, c]` to `samples/`; returns its path."""
+  if run.workdir is None or jax.process_index() != 0:
+    return []
+  path = run.workdir / "samples" / f"{stem}-{step:07d}.{'mp4' if array.ndim == 4 else 'png'}"
+  path.parent.mkdir(parents=True, exist_ok=True)
+  if array.ndim == 4:
+    video_files.write_video(path, array, FPS)
+  else:
+    Image.fromarray(array).save(path)
+  return [path]

@@ -1,0 +1,133 @@
+"""Trains, evaluates and samples video generators.
+
+Train a config. The same command again resumes it; on a cluster, every host runs it:
+  python -m vgjax.launch --config configs/quickstart.py --workdir runs/quickstart
+
+A variant of the config, with some of its keys changed:
+  python -m vgjax.launch --config configs/quickstart.py:full --config.batch_size=32 --workdir runs/full
+
+Evaluate a run on its test split, or draw samples from it (the run folder knows its config):
+  python -m vgjax.launch --mode=evaluate --workdir runs/quickstart
+  python -m vgjax.launch --mode=sample --workdir runs/quickstart --time=40
+
+Each file in configs/ says at its top what it trains, on what hardware, and for how long.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import ConfigDict, config_flags
+
+from vgjax import devices, saved_config
+from vgjax.build import build
+from vgjax.errors import VgjaxError
+from vgjax.evaluate import Report, evaluate
+from vgjax.restore import open_state
+from vgjax.sample import write_samples
+from vgjax.train import train
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config",
+  None,
+  "A config file: FILE.py or FILE.py:VARIANT. --config.KEY=VALUE changes one of its keys. With --workdir of"
+  " a run that exists, it may be left out.",
+  lock_config=False,
+  accept_new_attributes=True,
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "The run folder; a run that is there goes on. Default: runs/CONFIG-VARIANT."
+)
+_MODE = flags.DEFINE_enum(
+  "mode", "train", ["train", "evaluate", "sample"], "What to do; train also evaluates at its end."
+)
+_SPLIT = flags.DEFINE_enum(
+  "split", "test", ["train", "valid", "test"], "evaluate and sample: the split of the data to use."
+)
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint", "latest", "evaluate and sample: latest, best, or a number of steps."
+)
+_NUM_VIDEOS = flags.DEFINE_integer("num_videos", 8, "sample: how many videos.", lower_bound=1)
+_TIME = flags.DEFINE_integer(
+  "time", None, "sample: frames a video, the given ones included; any number.", lower_bound=1
+)
+_SEED = flags.DEFINE_integer("seed", 0, "sample: another seed draws other samples.")
+
+
+def main(argv: Sequence[str]) -> None:
+  if len(argv) > 1:
+    raise app.UsageError(f"what is {argv[1]!r}? Flags start with --")
+  if _CONFIG.value is None:
+    raise app.UsageError("--config is missing; or name the --workdir of a run that exists")
+  try:
+    devices.initialize()
+    _work(_CONFIG.value, Path(_WORKDIR.value or _default_workdir()))
+  except VgjaxError as error:
+    # For the reader to mend, and the message says how; a traceback would only hide it.
+    print(f"\nvgjax: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _work(config: ConfigDict, workdir: Path) -> None:
+  run = build(config, workdir)
+  print(config)
+  parameters = ", ".join(f"{branch} {count:,}" for branch, count in run.num_parameters().items())
+  print(f"{devices.describe()}; parameters: {parameters}; workdir {workdir}", flush=True)
+  if _MODE.value == "train":
+    state = train(run)
+    _tell(evaluate(run, state, split="test"))
+    return
+  state = open_state(run, _CHECKPOINT.value)
+  if _MODE.value == "evaluate":
+    _tell(evaluate(run, state, split=_SPLIT.value))
+  else:
+    _tell(
+      write_samples(
+        run, state,
+        split=_SPLIT.value, num_videos=_NUM_VIDEOS.value, time=_TIME.value, seed=_SEED.value,
+      )
+    )  # fmt: skip
+
+
+def _tell(report: Report) -> None:
+  if report.table():
+    print("\n" + report.table())
+  if report.files:
+    print("\nwrote\n" + "\n".join(f"  {path}" for path in report.files), flush=True)
+
+
+def _default_workdir() -> str:
+  path, _, variant = _config_argument(sys.argv).partition(":")
+  return "runs/" + "-".join(filter(None, (Path(path).stem, variant)))
+
+
+def _config_argument(argv: Sequence[str]) -> str:
+  """The value of --config, or an empty text."""
+  for position, word in enumerate(argv):
+    name, equals, value = word.lstrip("-").partition("=")
+    if word.startswith("-") and name == "config":
+      return value if equals else (argv[position + 1] if position + 1 < len(argv) else "")
+  return ""
+
+
+def _config_from_workdir(argv: list[str]) -> list[str]:
+  """Without --config, the config is the one that the run folder was made with."""
+  if _config_argument(argv):
+    return argv
+  for position, word in enumerate(argv):
+    name, equals, value = word.lstrip("-").partition("=")
+    if word.startswith("-") and name == "workdir":
+      value = value if equals else "".join(argv[position + 1 : position + 2])
+      if (Path(value) / "config.json").exists():
+        return [argv[0], f"--config={saved_config.__file__}:{value}", *argv[1:]]
+  return argv
+
+
+def run_from_command_line() -> None:
+  sys.argv = _config_from_workdir(sys.argv)
+  app.run(main)
+
+
+if __name__ == "__main__":
+  run_from_command_line()

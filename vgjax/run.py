@@ -1,0 +1,186 @@
+"""A run: all that one config builds, and the folder it writes."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vgjax import configs, sharding, step
+from vgjax.data import loader
+from vgjax.optim import BranchOptimizer
+from vgjax.types import Array, Batch, Evaluator, Method, Source, Task, TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedEvaluator:
+  """An evaluator of the config: `make(split)` builds it; it runs every `every` steps, and at the end."""
+
+  make: Callable[[str], Evaluator]
+  split: str
+  every: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What `build` makes of a config.
+
+  Attributes:
+    config: the config as plain dicts.
+    workdir: the folder this run writes, or None to write nothing.
+    mesh: the devices.
+    method: what is learned, and how to sample.
+    task: what is given.
+    optimizers: {trained branch: optimizer}.
+    evaluators: {name: evaluator and when}.
+    open_split: `split -> Source`.
+  """
+
+  config: dict[str, Any]
+  workdir: Path | None
+  mesh: jax.sharding.Mesh
+  method: Method
+  task: Task
+  optimizers: Mapping[str, BranchOptimizer]
+  evaluators: Mapping[str, PlannedEvaluator]
+  open_split: Callable[[str], Source]
+  seed: int
+  steps: int
+  batch_size: int
+  accumulate: int
+  rules: tuple
+  loader: Mapping[str, Any]
+
+  # -- the state -------------------------------------------------------------------------------
+
+  @functools.cached_property
+  def shapes(self) -> TrainState:
+    """The state's shapes and types, without computing anything."""
+    init = step.make_init(self.method, self.task, self.optimizers)
+    return jax.eval_shape(lambda batch: init(self.seed, batch), self._example_batch)
+
+  @functools.cached_property
+  def shardings(self) -> TrainState:
+    return sharding.tree_shardings(self.shapes, self.mesh, self.rules)
+
+  def init_state(self) -> TrainState:
+    """A new state, born sharded: no device ever holds more than its share."""
+    init = step.make_init(self.method, self.task, self.optimizers)
+    seed = self.seed  # a constant of the program: every process makes the same state
+    return jax.jit(lambda batch: init(seed, batch), out_shardings=self.shardings)(
+      self._example_batch
+    )
+
+  @functools.cached_property
+  def _example_batch(self) -> Batch:
+    example = self.source("train").example(0, np.random.default_rng(0))
+    return {k: np.asarray(v)[None] for k, v in example.items()}
+
+  # -- the jitted functions --------------------------------------------------------------------
+
+  @functools.cached_property
+  def update(self) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, Array]]]:
+    """One step; the old state is donated."""
+    update = step.make_update(self.method, self.task, self.optimizers, accumulate=self.accumulate)
+    return jax.jit(
+      update,
+      in_shardings=(self.shardings, sharding.batch_sharding(self.mesh)),
+      out_shardings=(self.shardings, sharding.replicated(self.mesh)),
+      donate_argnums=0,
+    )
+
+  @functools.cached_property
+  def sample(self) -> Callable[[TrainState, Batch, Array], Array]:
+    """`(state, batch with hint and mask, rng) -> video` in [-1, 1], with the averaged weights."""
+    return jax.jit(
+      step.make_sample(self.method), out_shardings=sharding.batch_sharding(self.mesh)
+    )
+
+  @functools.cached_property
+  def _give_task(self):
+    def give(batch, rng):
+      return self.task(step.prepare(batch), rng)
+
+    return jax.jit(give, out_shardings=sharding.batch_sharding(self.mesh))
+
+  # -- the data --------------------------------------------------------------------------------
+
+  @functools.cached_property
+  def _sources(self) -> dict[str, Source]:
+    return {}
+
+  def source(self, split: str) -> Source:
+    """The data of "train", "valid" or "test", opened once."""
+    if split not in self._sources:
+      self._sources[split] = self.open_split(split)
+    return self._sources[split]
+
+  def train_batches(self, start_step: int) -> loader.DevicePrefetch:
+    """Device batches for the steps from `start_step` on, the same whatever was run before."""
+    batches = configs.call(
+      loader.train_batches,
+      self.loader,
+      self.source("train"),
+      where="config.loader",
+      batch_size=self.batch_size,
+      seed=self.seed,
+      start_step=start_step,
+      num_steps=self.steps,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+    )
+    return loader.device_prefetch(batches, self.put)
+
+  def put(self, batch: dict[str, np.ndarray]) -> Batch:
+    """This process's rows of a host batch, as global arrays."""
+    return sharding.put_batch(batch, self.mesh)
+
+  def batches(
+    self, split: str, num_videos: int | None = None, batch_size: int | None = None
+  ) -> Iterator[Batch]:
+    """The first `num_videos` of a split in order, with the task applied; `weight` is 0 for padding."""
+    host_batches = loader.eval_batches(
+      self.source(split),
+      batch_size=batch_size or self.batch_size,
+      num_examples=num_videos,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+    )
+    key = jax.random.key(self.seed)
+    for number, batch in enumerate(host_batches):
+      yield self._give_task(self.put(batch), jax.random.fold_in(key, number))
+
+  def card(self, split: str) -> dict[str, Any]:
+    """What a protocol card says of this run's data, task and method."""
+    return {
+      **self.source(split).card(),
+      "task": self.config["task"],
+      "method": self.config["method"],
+      "models": self.config["models"],
+      "ema": sorted(b for b, o in self.optimizers.items() if o.ema is not None),
+      "seed": self.seed,
+    }
+
+  def num_parameters(self) -> dict[str, int]:
+    """The number of parameters of each branch."""
+    return {
+      branch: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+      for branch, tree in self.shapes.params.items()
+    }
+
+  def check_task(self, given: int) -> None:
+    """Refuses a task that does not give the first `given` frames, which the model reads as exact."""
+    if not given:
+      return
+    batch = {k: jnp.asarray(v) for k, v in self._example_batch.items()}
+    mask = self.task(step.prepare(batch), jax.random.key(0))["mask"]
+    if mask.shape[1] <= given or not bool(jnp.all(mask[:, :given] == 1)):
+      raise ValueError(
+        f"config.task gives other frames than the model reads: config.models.*.given = {given} needs"
+        f" the first {given} of {mask.shape[1]} frames; set given=0 for a model that reads hint and mask,"
+        f" or config.task = dict(name='predict', given={given})"
+      )

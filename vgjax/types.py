@@ -1,0 +1,110 @@
+"""The few types everything in vgjax is made of.
+
+A **model** knows tensors, a **method** knows models and how they learn, a **task** says what is given,
+a **run** is all that one config builds. A **branch** is a named subtree of the parameters; the same name
+is used in `config.models`, in `params`, for its loss, optimizer, average, sharding rules and logs. A
+branch is *trained* (the method has a loss for it), *frozen* (it has none) or *written* (a loss returns
+its new value, as batch statistics and codebook averages do).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import flax.struct
+import jax
+import numpy as np
+
+Array = jax.Array
+Tree = Any
+Batch = dict[str, Array]
+Params = dict[str, Tree]  # {branch: parameters}
+
+
+class Aux(NamedTuple):
+  """What a loss returns beside its value.
+
+  Attributes:
+    metrics: scalars to log, by name; the loop logs them as `<branch>/<name>`.
+    writes: {branch: new value} of the branches that this loss replaces.
+  """
+
+  metrics: Mapping[str, Array] = {}
+  writes: Mapping[str, Tree] = {}
+
+
+class Model(NamedTuple):
+  """A Linen module as two pure functions over branches.
+
+  Attributes:
+    branch: the name of its parameters in `params`; its other variables (batch statistics) live in the
+      branch `<branch>_stats`.
+    init: `(rng, *inputs) -> {branch: parameters, ...}`.
+    apply: `(params, *inputs, train=False, rng=None) -> (output, writes)`.
+    window: `(length, overlap)` of a model that works at one length of video only, of which the first
+      `overlap` frames are given; None if any length will do.
+    given: the number of first frames that the model reads as exactly given, whatever the mask says.
+  """
+
+  branch: str
+  init: Callable[..., Params]
+  apply: Callable[..., tuple[Any, Params]]
+  window: tuple[int, int] | None = None
+  given: int = 0
+
+
+Loss = Callable[[Params, Batch, Array, Array], tuple[Array, Aux]]
+
+
+class Method(NamedTuple):
+  """A way to learn and to sample.
+
+  Attributes:
+    init: `(rng, batch) -> params`.
+    losses: {branch: `(params, batch, rng, step) -> (scalar, Aux)`}, one for each trained branch.
+    sample: `(params, batch, rng) -> video`, `[batch, time, height, width, channels]` in [-1, 1]; the
+      pixels that `batch["mask"]` gives are kept exactly.
+  """
+
+  init: Callable[[Array, Batch], Params]
+  losses: dict[str, Loss]
+  sample: Callable[[Params, Batch, Array], Array]
+
+
+Task = Callable[[Batch, Array], Batch]  # (batch, rng) -> batch with `hint` and `mask`
+
+
+class Codec(NamedTuple):
+  """Maps video to the space a method works in, and back. Both are `(params, array) -> array`."""
+
+  encode: Callable[[Params, Array], Array]
+  decode: Callable[[Params, Array], Array]
+
+
+@flax.struct.dataclass
+class TrainState:
+  """All that a checkpoint holds. `opt` and `ema` have an entry for each branch that uses one."""
+
+  step: Array
+  params: Params
+  opt: dict[str, Tree]
+  ema: dict[str, Tree]
+  rng: Array  # key data, uint32; folded with the step, never changed
+
+
+class Source(Protocol):
+  """A split of a data set, read at random. The objects are picklable: worker processes get a copy."""
+
+  def __len__(self) -> int:
+    """The number of examples in an epoch."""
+    ...
+
+  def example(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Example `index`; `video` is uint8 `[time, height, width, channels]`."""
+    ...
+
+  def card(self) -> dict[str, Any]:
+    """What a protocol card must say of the data: name, split, frames, rate, resolution, resize."""
+    ...
+
+
+Evaluator = Callable[[Any, TrainState], Iterator[tuple[str, Any]]]  # (run, state) -> (name, value)

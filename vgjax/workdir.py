@@ -1,0 +1,72 @@
+"""The run folder: whose it is, and the config it was made with.
+
+  config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  evaluations/
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from vgjax import configs
+from vgjax.errors import WorkdirError
+from vgjax.run import Run
+
+# What may differ when a run is resumed: none of it changes what is computed.
+_FREE = ("log", "evaluators", "checkpoint", "loader", "mesh", "rules")
+
+
+def read_config(folder: str | Path) -> dict[str, Any] | None:
+  """The config that a run folder was made with, or None if it has none.
+
+  Raises:
+    WorkdirError: the file is damaged.
+  """
+  path = Path(folder) / "config.json"
+  try:
+    return configs.to_plain(json.loads(path.read_text()))
+  except FileNotFoundError:
+    return None
+  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    raise WorkdirError(f"{path} is damaged ({error}); delete it and give --config again") from error
+
+
+def claim(run: Run) -> None:
+  """Makes the run's folder and saves the config in it.
+
+  Raises:
+    WorkdirError: the folder cannot be written, or was made with another config; the message lists the
+      differences.
+  """
+  if run.workdir is None:
+    return
+  saved = read_config(run.workdir)
+  if saved is not None:
+    ours, theirs = (_what_counts(config) for config in (run.config, saved))
+    if lines := configs.differences(ours, theirs):
+      raise WorkdirError(
+        f"{run.workdir} was made with another config:\n  " + "\n  ".join(lines)
+        + "\nUse another --workdir, or the config that made this one."
+      )  # fmt: skip
+  if jax.process_index() == 0:
+    try:
+      run.workdir.mkdir(parents=True, exist_ok=True)
+      write_atomically(run.workdir / "config.json", json.dumps(run.config, indent=2) + "\n")
+    except OSError as error:
+      raise WorkdirError(
+        f"cannot write to the workdir {run.workdir}: {error.strerror}; name another with --workdir"
+      ) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+  """Writes a file so that a reader sees the old text or the new one, never a part."""
+  temporary = path.with_name(path.name + ".tmp")
+  temporary.write_text(text)
+  os.replace(temporary, path)
+
+
+def _what_counts(config: dict[str, Any]) -> dict[str, Any]:
+  plain = configs.to_plain(json.loads(json.dumps(config)))
+  return {key: value for key, value in plain.items() if key not in _FREE}
