@@ -103,13 +103,13 @@ def test_full_disk_is_a_clear_error(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, limit)
   output, _ = process.communicate(timeout=300)
   assert process.returncode == 1
-  assert f"cannot write to the workdir {tmp_path}" in output and "disk" in output, output
-  assert "Traceback" not in output
+  last = output.strip().splitlines()[-1]  # orbax's own threads may have complained before
+  assert last.startswith(f"vgjax: cannot write to the workdir {tmp_path}") and "disk" in last, output
 
 
 def test_unknown_key_and_model_name_the_nearest(tmp_path):
   for flag, message in [
-    ("--config.models.predictor.fetures=3", 'did you mean "features"'),
+    ("--config.models.predictor.chanels=3", 'did you mean "channels"'),
     ("--config.models.predictor.name=cn", 'did you mean "cnn"'),
     ("--config.batchsize=3", 'did you mean "batch_size"'),
   ]:

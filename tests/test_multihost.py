@@ -15,14 +15,13 @@ def _run_on_hosts(count, devices, *arguments):
 
 
 def test_two_processes_train_the_run_of_one(tmp_path):
-  arguments = (f"--config={processes.TINY}", "--config.mesh.data=-1", "--config.mesh.fsdp=2")
-  evaluated = (
-    "--config.evaluators.frames.name=frames", "--config.evaluators.frames.num_videos=5",
+  arguments = (
+    f"--config={processes.TINY}:evaluated", "--config.mesh.data=-1", "--config.mesh.fsdp=2",
   )  # fmt: skip
   one, two = tmp_path / "one", tmp_path / "two"
-  code, output = processes.launch(*arguments, *evaluated, f"--workdir={one}", devices=4)
+  code, output = processes.launch(*arguments, f"--workdir={one}", devices=4)
   assert code == 0, output
-  outputs = _run_on_hosts(2, 2, *arguments, *evaluated, f"--workdir={two}")
+  outputs = _run_on_hosts(2, 2, *arguments, f"--workdir={two}")
   assert "2 hosts" in outputs[0]
   ours, theirs = tiny.losses(two), tiny.losses(one)
   assert sorted(ours) == sorted(theirs) == list(range(1, 7))
@@ -35,7 +34,8 @@ def test_two_processes_train_the_run_of_one(tmp_path):
 
 
 def test_sigterm_to_one_process_stops_both_after_the_same_step(tmp_path):
-  arguments = (f"--config={processes.TINY}", "--config.steps=4000", f"--workdir={tmp_path}")
+  arguments = (f"--config={processes.TINY}", "--config.steps=4000", "--config.checkpoint.every=1000",
+    f"--workdir={tmp_path}")
   started = [
     processes.start(*arguments, "--config.mesh.data=-1", devices=1, **env) for env in processes.cluster(2)
   ]

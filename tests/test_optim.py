@@ -25,7 +25,9 @@ def _torch_onecycle(step, peak, total, rise=0.3, initial=25.0, final=1e4):
 def test_onecycle_is_torchs(total):
   schedule = optim.onecycle(1e-3, total)
   ours = [float(schedule(step)) for step in range(total)]
-  np.testing.assert_allclose(ours, [_torch_onecycle(s, 1e-3, total) for s in range(total)], rtol=2e-4, atol=2e-9)
+  np.testing.assert_allclose(
+    ours, [_torch_onecycle(s, 1e-3, total) for s in range(total)], rtol=2e-4, atol=2e-9
+  )
 
 
 def test_warmup_then_cosine_ends_at_final():
@@ -37,9 +39,7 @@ def test_warmup_then_cosine_ends_at_final():
 
 
 def test_schedule_of_a_branch_that_updates_rarely_is_as_much_shorter():
-  optimizer = optim.make(
-    name="adam", learning_rate=1.0, steps=100, schedule=dict(name="cosine"), every=5
-  )
+  optimizer = optim.make(name="adam", learning_rate=1.0, steps=100, schedule=dict(name="cosine"), every=5)
   assert float(optimizer.schedule(10)) == pytest.approx(0.5)
   assert float(optimizer.schedule(20)) == pytest.approx(0.0)
 

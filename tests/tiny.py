@@ -15,7 +15,7 @@ def config(**changes) -> ConfigDict:
       batch_size=8,
       data=dict(name="moving_mnist", num_digits=1, size=16, digit_size=12, time=4, num_videos=16),
       task=dict(name="predict", given=2),
-      models=dict(predictor=dict(name="cnn", given=2, predicted=2, features=(8, 8))),
+      models=dict(predictor=dict(name="cnn", given=2, predicted=2, channels=8, levels=1, groups=4)),
       method=dict(name="predictor"),
       optim=dict(predictor=dict(name="adam", learning_rate=1e-3)),
       mesh=dict(data=1),

@@ -18,7 +18,10 @@ import jax
 import jax.numpy as jnp
 
 from vgjax import configs, linen, optim, sharding, tasks
+from vgjax.checkpoint import Checkpoints
+from vgjax.data import loader as batch_loader
 from vgjax.errors import ConfigError
+from vgjax.logs import Logger
 from vgjax.run import PlannedEvaluator, Run
 
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -56,8 +59,8 @@ def _build(
   mesh: dict[str, int] = {},
   rules: tuple = (),
   evaluators: dict[str, dict] = {},
-  log: dict[str, Any] = {},  # read by the loop
-  checkpoint: dict[str, Any] = {},  # read by the loop
+  log: dict[str, Any] = {},
+  checkpoint: dict[str, Any] = {},
   init_from: dict[str, str] = {},  # read by the loop
 ) -> Run:
   devices = configs.call(sharding.make_mesh, mesh, where="config.mesh")
@@ -70,6 +73,10 @@ def _build(
   built_method = configs.call(maker, options, networks, where="config.method")
 
   _check_batch(batch_size, accumulate, devices)
+  # Used later, checked now: a typo is found before the first step.
+  configs.check(batch_loader.train_batches, loader, 1, where="config.loader", fixed=Run.LOADER_ARGUMENTS)
+  configs.check(Logger, log, 2, where="config.log", fixed=("start", "total"))
+  configs.check(Checkpoints, checkpoint, 1, where="config.checkpoint", fixed=("read_only",))
   run = Run(
     config=plain,
     workdir=Path(workdir).absolute() if workdir is not None else None,
@@ -84,7 +91,7 @@ def _build(
     batch_size=batch_size,
     accumulate=accumulate,
     rules=tuple(tuple(rule) for rule in rules),
-    loader=loader,
+    loader_options=loader,
   )
   try:
     for network in networks.values():
@@ -114,9 +121,7 @@ def _module(branch, part, dtype):
 def _optimizers(parts, losses, steps):
   for branch in parts:
     if branch not in losses:
-      raise ConfigError(
-        f'config.optim: no loss trains a branch "{branch}"{configs.nearest(branch, losses)}'
-      )
+      raise ConfigError(f'config.optim: no loss trains a branch "{branch}"{configs.nearest(branch, losses)}')
   missing = sorted(set(losses) - set(parts))
   if missing:
     raise ConfigError(

@@ -51,7 +51,7 @@ def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
       task=run.config["task"],
       evaluator={"name": module_name, **fields},
       conventions=getattr(module, "CONVENTIONS", {}),
-      value_range=[0, 1],
+      value_range=[-1, 1],  # of the videos that evaluators see
       step=step,
       seed=run.seed,
       ema={branch: o.ema for branch, o in run.optimizers.items() if o.ema is not None},
@@ -64,12 +64,11 @@ def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
 
 def code_version() -> dict[str, Any]:
   """vgjax's version, and in a checkout its git commit and whether files were changed since."""
-  root = Path(__file__).resolve().parents[1]
   try:
-    version = importlib.metadata.version("vgjax")
+    found: dict[str, Any] = {"vgjax": importlib.metadata.version("vgjax")}
   except importlib.metadata.PackageNotFoundError:
-    version = "unknown: not installed"
-  found = {"vgjax": version}
+    found = {"vgjax": "not installed"}
+  root = Path(__file__).resolve().parents[1]
   with contextlib.suppress(OSError, subprocess.SubprocessError):
     # A virtual environment may lie inside another project's checkout: that commit is not ours.
     if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() == root:
@@ -122,8 +121,8 @@ def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     A line for each difference in a part of `PROTOCOL`, such as "data.stride: 1 here, 2 there"; an empty
     list if the figures are comparable.
   """
-  ours, theirs = (_plain({k: card.get(k) for k in PROTOCOL}) for card in (ours, theirs))
-  return _differences(ours, theirs, "")
+  protocol = [_plain({key: card.get(key) for key in PROTOCOL}) for card in (ours, theirs)]
+  return _differences(protocol[0], protocol[1], "")
 
 
 _LESS_IS_BETTER, _MORE_IS_BETTER = "↓", "↑"
@@ -197,7 +196,7 @@ def _differences(ours, theirs, path):
   return [] if ours == theirs else [f"{path}: {shown[0]} here, {shown[1]} there"]
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
   """The same in what JSON knows: tuples as lists, numpy numbers as numbers, keys as strings."""
   if isinstance(value, Mapping):
     return {str(key): _plain(part) for key, part in value.items()}

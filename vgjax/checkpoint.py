@@ -5,19 +5,21 @@ renamed when complete, so a checkpoint cut short by a kill is never taken for a 
 restored with the shardings of the run that asks, on whatever number of devices it has.
 """
 
-import logging
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from absl import logging
 from orbax.checkpoint import checkpoint_managers
 
-from vgjax.errors import CheckpointError, ConfigError
+from vgjax.errors import CheckpointError, ConfigError, WorkdirError
 from vgjax.sharding import path_name
 from vgjax.types import TrainState
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # orbax tells of every save in ten lines
+# orbax tells of every save in ten lines; what goes wrong it also raises.
+logging.set_verbosity(logging.FATAL)
 
 
 class Checkpoints:
@@ -46,9 +48,9 @@ class Checkpoints:
   ):
     if best_mode not in ("min", "max"):
       raise ConfigError(f'config.checkpoint.best_mode is "{best_mode}"; it must be "min" or "max"')
-    self.every, self._best, self._best_mode = every, best, best_mode
+    self.every, self._best = every, best
     self.folder = Path(workdir).absolute() / "checkpoints"
-    policies = [checkpoint_managers.LatestN(keep)]
+    policies: list[Any] = [checkpoint_managers.LatestN(keep)]
     if best is not None:
       policies.append(
         checkpoint_managers.BestN(
@@ -67,6 +69,8 @@ class Checkpoints:
         read_only=read_only,
         create=not read_only,
         enable_async_checkpointing=not read_only,
+        best_fn=(lambda metrics: metrics[best]) if best is not None else None,
+        best_mode=best_mode,
         # The loop decides when; without this orbax saves by itself on its own preemption signal.
         save_decision_policy=_Always(),
       ),
@@ -79,20 +83,34 @@ class Checkpoints:
     if step in self._manager.all_steps():
       return
     ranked = metrics if metrics and self._best in metrics else None
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.PyTreeSave(_as_dict(state)), config=ocp.args.JsonSave(config)
-      ),
-      metrics=ranked,
-    )
+    with self._telling_why():
+      self._manager.save(
+        step,
+        args=ocp.args.Composite(state=ocp.args.PyTreeSave(_as_dict(state)), config=ocp.args.JsonSave(config)),
+        metrics=ranked,
+      )
 
   def wait(self) -> None:
     """Returns when all that was saved is on the disk; raises what went wrong there."""
-    self._manager.wait_until_finished()
+    with self._telling_why():
+      self._manager.wait_until_finished()
 
   def close(self) -> None:
-    self._manager.close()
+    """Waits for what is being saved, and lets go of the folder."""
+    with self._telling_why():
+      self._manager.close()
+
+  @contextlib.contextmanager
+  def _telling_why(self):
+    """An error while writing, whatever library it comes from, as one that names the folder."""
+    try:
+      yield
+    except Exception as error:
+      reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+      raise WorkdirError(
+        f"cannot write to the workdir {self.folder.parent}: saving a checkpoint failed ({reason});"
+        " is the disk full? Whole checkpoints are kept; make room and start again to go on from the last"
+      ) from error
 
   def steps(self) -> list[int]:
     """The steps of all complete checkpoints, in order."""
@@ -104,16 +122,7 @@ class Checkpoints:
 
   def best(self) -> int | None:
     """The step of the checkpoint with the best metric, or None if none has one."""
-    if self._best is None:
-      return None
-    ranked = []
-    for step in self._manager.all_steps():
-      metrics = self._manager.metrics(step)
-      if metrics and self._best in metrics:
-        ranked.append((metrics[self._best], step))
-    if not ranked:
-      return None
-    return (min(ranked) if self._best_mode == "min" else max(ranked))[1]
+    return self._manager.best_step() if self._best is not None else None
 
   def restore(self, step: int, shapes: TrainState, shardings: TrainState) -> TrainState:
     """The state of `step`, placed as `shardings` say.

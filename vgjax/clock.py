@@ -1,39 +1,52 @@
 """How fast the loop goes, and how long it waits for data."""
 
+import collections
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
+
+_RECENT = 50  # steps: steady enough to read, quick enough to show a change
 
 
 class Clock:
-  """Videos a second and the share of time that the loop waited for data, since the last line of numbers."""
+  """Videos a second, and the share of time that the loop waited for data, over the recent steps.
+
+  Args:
+    batch_size: videos a step.
+    batches: the loader; its `wait_seconds` is how long the loop has waited in all.
+  """
 
   def __init__(self, batch_size: int, batches: Any):
     self._batch_size, self._batches = batch_size, batches
-    self.videos_per_second, self.input_wait = 0.0, 0.0
-    self.start()
-
-  def start(self) -> None:
-    self._began, self._steps, self._pause = time.monotonic(), 0, 0.0
-    self._waited = self._batches.wait_seconds
+    self._marks = collections.deque([self._now()], maxlen=_RECENT + 1)
 
   def tick(self) -> None:
-    self._steps += 1
-    seconds = max(1e-9, time.monotonic() - self._began - self._pause)
-    self.videos_per_second = self._batch_size * self._steps / seconds
-    self.input_wait = min(1.0, (self._batches.wait_seconds - self._waited) / seconds)
+    """Says that a step is done."""
+    self._marks.append(self._now())
 
-  def paused(self) -> "_Pause":
-    return _Pause(self)
+  @property
+  def videos_per_second(self) -> float:
+    return self._batch_size * (len(self._marks) - 1) / self._seconds()
 
+  @property
+  def input_wait(self) -> float:
+    """From 0, the data keeps up, to 1, all time goes into waiting for it."""
+    return min(1.0, (self._marks[-1][1] - self._marks[0][1]) / self._seconds())
 
-class _Pause:
-  """Evaluation time is not training time."""
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Time that does not count, such as an evaluation's."""
+    before = self._now()
+    yield
+    after = self._now()
+    lost = [b - a for a, b in zip(before, after, strict=True)]
+    self._marks = collections.deque(
+      (tuple(a + b for a, b in zip(mark, lost, strict=True)) for mark in self._marks), maxlen=_RECENT + 1
+    )
 
-  def __init__(self, clock: Clock):
-    self._clock = clock
+  def _seconds(self) -> float:
+    return max(1e-9, self._marks[-1][0] - self._marks[0][0])
 
-  def __enter__(self):
-    self._began = time.monotonic()
-
-  def __exit__(self, *_):
-    self._clock._pause += time.monotonic() - self._began
+  def _now(self) -> tuple[float, float]:
+    return time.monotonic(), self._batches.wait_seconds

@@ -46,23 +46,30 @@ def call(function: Callable, config: Mapping[str, Any], *args: Any, where: str, 
     config: the keys of one part of a config.
     *args: positional arguments.
     where: the part's path in the config, for messages.
-    **fixed: arguments which the program sets; silently left out if the function has no such parameter
-      only when they are None.
+    **fixed: arguments which the program sets.
 
   Raises:
     ConfigError: an unknown or a missing key.
   """
+  check(function, config, len(args), where=where, fixed=fixed)
+  return function(*args, **config, **fixed)
+
+
+def check(
+  function: Callable, config: Mapping[str, Any], num_args: int, *, where: str, fixed: Iterable[str] = ()
+) -> None:
+  """What `call` checks before it calls; `num_args` positional arguments and `fixed` keys are the program's."""
   known = parameters(function)
   takes_any = any(p.kind == p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
-  positional = [k for k, p in known.items() if p.kind == p.POSITIONAL_OR_KEYWORD][: len(args)]
-  settable = {k: p for k, p in known.items() if k not in positional and k not in fixed}
+  positional = [k for k, p in known.items() if p.kind == p.POSITIONAL_OR_KEYWORD][:num_args]
+  ours = {*positional, *fixed}
+  settable = {k: p for k, p in known.items() if k not in ours}
   for key in config:
     if key not in settable and not takes_any:
       raise ConfigError(f'{where}: unknown key "{key}"{nearest(key, settable)}')
   for key, parameter in settable.items():
     if parameter.default is parameter.empty and key not in config:
       raise ConfigError(f'{where}: the key "{key}" is missing{nearest(key, settable)}')
-  return function(*args, **config, **fixed)
 
 
 def find(package: str, name: Any, where: str) -> ModuleType:
@@ -78,16 +85,14 @@ def find(package: str, name: Any, where: str) -> ModuleType:
     if error.name is None or not (path == error.name or path.startswith(error.name + ".")):
       raise  # the module is there, something that it imports is not
     known = [m.name for m in pkgutil.iter_modules(_folder(package)) if not m.ispkg]
-    raise ConfigError(f'{where}: there is no "{name}" in vgjax/{package}{nearest(str(name), known)}') from error
+    raise ConfigError(
+      f'{where}: there is no "{name}" in vgjax/{package}{nearest(str(name), known)}'
+    ) from error
 
 
 def functions(module: ModuleType) -> dict[str, Callable]:
-  """The public functions that a module defines itself, by name."""
-  return {
-    name: value
-    for name, value in vars(module).items()
-    if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
-  }
+  """The functions that a module offers to configs: those in its `__all__`."""
+  return {name: getattr(module, name) for name in module.__all__}
 
 
 def _folder(package: str) -> list[str]:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import jax
+from absl import logging
 
 
 def initialize() -> None:
@@ -23,6 +24,7 @@ def initialize() -> None:
     )
   elif _in_cluster():
     jax.distributed.initialize()
+  logging.set_verbosity(logging.FATAL)  # joining a cluster turns on the libraries' own chatter
   _use_compilation_cache()
 
 

@@ -18,11 +18,17 @@ FPS = 10  # of the videos written: slow enough to look at
 
 
 class Report(dict):
-  """The numbers of an evaluation, `{"<evaluator>/<metric>": number}`, and the `files` that it wrote."""
+  """The numbers of an evaluation, `{"<evaluator>/<metric>": number or curve}`.
+
+  Attributes:
+    files: what was written.
+    logged: the numbers without the curves, as the logs name them: `{"<split>/<evaluator>/<metric>": number}`.
+  """
 
   def __init__(self, numbers: dict[str, Any] = {}, files: Iterable[Path] = ()):
     super().__init__(numbers)
     self.files = list(files)
+    self.logged: dict[str, float] = {}
 
   def table(self) -> str:
     """The figures beside the baseline's, for the console."""
@@ -69,8 +75,10 @@ def evaluate(
       else:
         scalars[label] = float(value)
     report.update(scalars | curves)
-    if scalars and logger:
-      logger.numbers(step, {f"{where}/{label}": number for label, number in scalars.items()})
+    logged = {f"{where}/{label}": number for label, number in scalars.items()}
+    report.logged |= logged
+    if logged and logger:
+      logger.numbers(step, logged)
     if (scalars or curves) and run.workdir is not None and jax.process_index() == 0:
       card = cards.protocol_card(run, where, name, step)
       path = run.workdir / "evaluations" / f"{where}-{name}-{step:07d}.json"

@@ -13,9 +13,11 @@ Evaluate a run on its test split, or draw samples from it (the run folder knows 
 Each file in configs/ says at its top what it trains, on what hardware, and for how long.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
@@ -27,6 +29,8 @@ from vgjax.evaluate import Report, evaluate
 from vgjax.restore import open_state
 from vgjax.sample import write_samples
 from vgjax.train import train
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -62,11 +66,15 @@ def main(argv: Sequence[str]) -> None:
     raise app.UsageError("--config is missing; or name the --workdir of a run that exists")
   try:
     devices.initialize()
-    _work(_CONFIG.value, Path(_WORKDIR.value or _default_workdir()))
+    _work(_CONFIG.value, _workdir())
   except VgjaxError as error:
     # For the reader to mend, and the message says how; a traceback would only hide it.
-    print(f"\nvgjax: {error}", file=sys.stderr)
-    sys.exit(1)
+    _fail(str(error))
+  except OSError as error:
+    if error.errno not in _NO_ROOM:
+      raise
+    where = f" ({error.filename})" if error.filename else ""
+    _fail(f"cannot write to the workdir {_workdir()}: {error.strerror}{where}; is the disk full?")
 
 
 def _work(config: ConfigDict, workdir: Path) -> None:
@@ -97,9 +105,16 @@ def _tell(report: Report) -> None:
     print("\nwrote\n" + "\n".join(f"  {path}" for path in report.files), flush=True)
 
 
-def _default_workdir() -> str:
+def _fail(message: str) -> NoReturn:
+  print(f"\nvgjax: {message}", file=sys.stderr, flush=True)
+  sys.exit(1)
+
+
+def _workdir() -> Path:
+  if _WORKDIR.value:
+    return Path(_WORKDIR.value)
   path, _, variant = _config_argument(sys.argv).partition(":")
-  return "runs/" + "-".join(filter(None, (Path(path).stem, variant)))
+  return Path("runs", "-".join(filter(None, (Path(path).stem, variant))))
 
 
 def _config_argument(argv: Sequence[str]) -> str:
@@ -124,9 +139,20 @@ def _config_from_workdir(argv: list[str]) -> list[str]:
   return argv
 
 
+def _parse_flags(argv: list[str]) -> list[str]:
+  try:
+    rest = app.parse_flags_with_usage(argv)
+    _ = _CONFIG.value is not None and _CONFIG.value.to_dict()  # a broken config file shows only when used
+    return rest
+  except (LookupError, AttributeError, TypeError, ValueError, OSError, VgjaxError) as error:
+    # What ml_collections raises of a config file, a variant or a key that is not there.
+    text = error.args[0] if isinstance(error, KeyError) else error
+    _fail(f"cannot read the config or its overrides: {text}")
+
+
 def run_from_command_line() -> None:
   sys.argv = _config_from_workdir(sys.argv)
-  app.run(main)
+  app.run(main, flags_parser=_parse_flags)
 
 
 if __name__ == "__main__":

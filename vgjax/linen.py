@@ -30,9 +30,7 @@ def wrap(module: nn.Module, branch: str) -> Model:
     if not train or stats not in params:
       return module.apply(variables, *inputs, train=train, rngs=rngs, **options), {}
     mutable = list(params[stats])
-    output, written = module.apply(
-      variables, *inputs, train=train, rngs=rngs, mutable=mutable, **options
-    )
+    output, written = module.apply(variables, *inputs, train=train, rngs=rngs, mutable=mutable, **options)
     return output, {stats: dict(written)}
 
   window = getattr(module, "window", None)

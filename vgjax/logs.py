@@ -7,6 +7,7 @@ reads as if the run had never stopped.
 import io
 import json
 import math
+import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -106,7 +107,7 @@ class WeightsAndBiases:
     # The id is kept in the run folder: a resumed run goes on with its own curves.
     id_file = folder / "wandb_id"
     if not id_file.exists():
-      id_file.write_text(wandb.util.generate_id())
+      id_file.write_text(secrets.token_hex(4))
     identity = {"id": id_file.read_text(), "resume": "allow", "dir": str(folder)}
     self._run = wandb.init(config=dict(config), **{**identity, **options})
 
@@ -226,9 +227,7 @@ def gif_bytes(video: np.ndarray, fps: float) -> bytes:
   frames = [Image.fromarray(f[..., 0] if f.shape[-1] == 1 else f).convert("RGB") for f in video]
   data = io.BytesIO()
   duration = max(20, round(1000 / fps))  # browsers slow down what is under 20 ms
-  frames[0].save(
-    data, format="GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0
-  )
+  frames[0].save(data, format="GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
   return data.getvalue()
 
 

@@ -7,9 +7,10 @@ much as an example of ten, and the mean over microbatches, or over devices, is t
 (A plain mean over all pixels would silently train the task that leaves the most unknown.)
 """
 
+import jax
 import jax.numpy as jnp
 
-__all__ = ["mse", "l1", "charbonnier", "pyramid"]  # the names for config.method.losses
+__all__ = ["centroid", "charbonnier", "l1", "mse", "pyramid"]  # the names for config.method.losses
 
 
 def masked_mean(error, weight):
@@ -22,10 +23,8 @@ def masked_mean(error, weight):
   Returns:
     A scalar.
   """
-  axes = (1, 2, 3, 4)
-  error = error.astype(jnp.float32)
-  total = weight.sum(axes) * error.shape[-1]
-  return jnp.mean((error * weight).sum(axes) / jnp.where(total > 0, total, 1))
+  total = _sum(weight) * error.shape[-1]
+  return jnp.mean(_sum(error * weight) / jnp.where(total > 0, total, 1))
 
 
 def mse(prediction, target, weight):
@@ -71,8 +70,47 @@ def pyramid(prediction, target, weight, *, levels=3, power=1.0):
   return sum(terms) / len(terms)
 
 
+def centroid(prediction, target, weight, *, floor=1e-4):
+  """Squared distance between the centres of mass of the two frames' light.
+
+  Its gradient says where to go however far apart prediction and target are, which that of `mse` does not
+  beyond an object's own width: add it to `mse` for models that move things. A frame's light is its
+  brightness over black, (x + 1) / 2, at the unknown pixels; a black frame has its centre in the middle.
+
+  Args:
+    prediction: [batch, time, height, width, channels], in [-1, 1].
+    target: the same shape.
+    weight: [batch, time, height, width, 1].
+    floor: mean light of a frame below which it counts as black.
+
+  Returns:
+    The mean over frames with unknown pixels, in half sides of the frame squared; a scalar.
+  """
+  distance = jnp.square(_centre(prediction, weight, floor) - _centre(target, weight, floor)).sum(-1)
+  counts = jnp.any(weight > 0, axis=(2, 3, 4)).astype(jnp.float32)
+  return jnp.mean((distance * counts).sum(1) / jnp.maximum(counts.sum(1), 1))
+
+
+def _centre(video, weight, floor):
+  """[batch, time, 2], each coordinate in [-1, 1]."""
+  light = ((video.astype(jnp.float32) + 1) / 2).mean(-1) * weight[..., 0]
+  height, width = light.shape[2:]
+  y = (jnp.arange(height) + 0.5) / height * 2 - 1
+  x = (jnp.arange(width) + 0.5) / width * 2 - 1
+  rows, columns = light @ jnp.ones(width), jnp.einsum("bthw,h->btw", light, jnp.ones(height))
+  mass = rows @ jnp.ones(height) + floor * height * width
+  return jnp.stack([rows @ y / mass, columns @ x / mass], axis=-1)
+
+
 def _difference(prediction, target):
   return prediction.astype(jnp.float32) - target.astype(jnp.float32)
+
+
+def _sum(x):
+  """The sum of each example: as a matrix product, which a CPU does ten times faster than a reduction."""
+  flat = x.astype(jnp.float32).reshape(len(x), -1)
+  ones = jnp.ones((flat.shape[1], 1), jnp.float32)
+  return jnp.matmul(flat, ones, precision=jax.lax.Precision.HIGHEST)[:, 0]
 
 
 def _sum_squares(x):

@@ -77,9 +77,7 @@ def make(
   optimizer = getattr(optax, str(name), None)
   if not callable(optimizer) or "learning_rate" not in inspect.signature(optimizer).parameters:
     known = [n for n in dir(optax) if n.islower() and not n.startswith("_")]
-    raise ConfigError(
-      f'{where}.name: optax has no optimizer "{name}"{configs.nearest(str(name), known)}'
-    )
+    raise ConfigError(f'{where}.name: optax has no optimizer "{name}"{configs.nearest(str(name), known)}')
   if "mask" in inspect.signature(optimizer).parameters and "mask" not in arguments:
     arguments["mask"] = lambda params: jax.tree_util.tree_map_with_path(
       lambda path, _: bool(re.search(decay_mask, path_name(path))), params

@@ -24,9 +24,7 @@ def restore_or_init(run: Run, checkpoints: checkpoint.Checkpoints | None) -> Tra
   state = run.init_state()
   for branch, source in run.config.get("init_from", {}).items():
     configs.pick(state.params, branch, "config.init_from")
-    loaded = checkpoint.load_branch(
-      source, branch, run.shapes.params[branch], run.shardings.params[branch]
-    )
+    loaded = checkpoint.load_branch(source, branch, run.shapes.params[branch], run.shardings.params[branch])
     ema = state.ema | ({branch: jax.tree.map(lambda x: x.copy(), loaded)} if branch in state.ema else {})
     state = state.replace(params=state.params | {branch: loaded}, ema=ema)
   return state

@@ -4,13 +4,13 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vgjax import configs, sharding, step
+from vgjax import sharding, step
 from vgjax.data import loader
 from vgjax.optim import BranchOptimizer
 from vgjax.types import Array, Batch, Evaluator, Method, Source, Task, TrainState
@@ -53,7 +53,10 @@ class Run:
   batch_size: int
   accumulate: int
   rules: tuple
-  loader: Mapping[str, Any]
+  loader_options: Mapping[str, Any]
+
+  # What the program itself tells `loader.train_batches`; the rest is `config.loader`'s.
+  LOADER_ARGUMENTS: ClassVar = ("batch_size", "seed", "start_step", "num_steps", "process_index", "process_count")
 
   # -- the state -------------------------------------------------------------------------------
 
@@ -71,9 +74,7 @@ class Run:
     """A new state, born sharded: no device ever holds more than its share."""
     init = step.make_init(self.method, self.task, self.optimizers)
     seed = self.seed  # a constant of the program: every process makes the same state
-    return jax.jit(lambda batch: init(seed, batch), out_shardings=self.shardings)(
-      self._example_batch
-    )
+    return jax.jit(lambda batch: init(seed, batch), out_shardings=self.shardings)(self._example_batch)
 
   @functools.cached_property
   def _example_batch(self) -> Batch:
@@ -96,9 +97,7 @@ class Run:
   @functools.cached_property
   def sample(self) -> Callable[[TrainState, Batch, Array], Array]:
     """`(state, batch with hint and mask, rng) -> video` in [-1, 1], with the averaged weights."""
-    return jax.jit(
-      step.make_sample(self.method), out_shardings=sharding.batch_sharding(self.mesh)
-    )
+    return jax.jit(step.make_sample(self.method), out_shardings=sharding.batch_sharding(self.mesh))
 
   @functools.cached_property
   def _give_task(self):
@@ -121,11 +120,9 @@ class Run:
 
   def train_batches(self, start_step: int) -> loader.DevicePrefetch:
     """Device batches for the steps from `start_step` on, the same whatever was run before."""
-    batches = configs.call(
-      loader.train_batches,
-      self.loader,
+    batches = loader.train_batches(
       self.source("train"),
-      where="config.loader",
+      **self.loader_options,
       batch_size=self.batch_size,
       seed=self.seed,
       start_step=start_step,

@@ -120,9 +120,7 @@ def _fsdp_spec(shape, ways) -> PartitionSpec:
 def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
   """This process's rows of a batch, as global arrays split over the mesh."""
   sharding = batch_sharding(mesh)
-  return {
-    name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()
-  }
+  return {name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()}
 
 
 def put_tree(tree: Any, shardings: Any) -> Any:

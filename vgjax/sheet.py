@@ -58,11 +58,8 @@ def contact_sheet(made, mask, *, given=None, truth=None, columns=10):
   return draw(blocks)
 
 
-def given_and_predicted(given, made, mask=None, *, columns=10):
-  """A contact sheet without truth. Without `mask`, frames that are black throughout are those not given."""
-  if mask is None:
-    mask = np.any(given > 0, axis=(2, 3, 4), keepdims=True)
-    mask = np.broadcast_to(mask, (*given.shape[:4], 1))
+def given_and_predicted(given, made, mask, *, columns=10):
+  """A contact sheet without truth, for videos longer than the data; arguments as in `contact_sheet`."""
   return contact_sheet(made, mask, given=given, columns=columns)
 
 
@@ -122,9 +119,7 @@ def tile(videos, *, columns=None, labels=None, colours=None):
   height, width = _cell(height, width, 512)
   border = 0 if colours is None else 3
   outer_height, outer_width = height + 2 * border, width + 2 * border
-  if columns is None:
-    columns = round(math.sqrt(number * 16 / 9 * outer_height / outer_width))
-    columns = -(-number // -(-number // min(max(columns, 1), number)))  # no nearly empty last row
+  columns = columns or _across(number, outer_height, outer_width)
   rows = -(-number // columns)
   head = 0 if labels is None else 22
   size = (rows * (outer_height + _GAP) + _GAP + head, columns * (outer_width + _GAP) + _GAP)
@@ -159,18 +154,18 @@ def side_by_side(made, mask, truth=None):
     uint8 [time, height, width, 3].
   """
   number, time = made.shape[:2]
-  mask = np.asarray(mask) > 0
-  whole = mask.all(axis=(2, 3, 4))
-  shades = np.where(whole[..., None], np.uint8(GIVEN), np.uint8(MADE))
+  mask = np.greater(mask, 0)
+  whole = np.all(mask, axis=(2, 3, 4))
+  shades = np.where(whole[..., None], np.array(GIVEN, np.uint8), np.array(MADE, np.uint8))
   panels = {"predicted" if mask.any() else "generated": (made, shades)}
   if truth is not None:
-    panels = {"truth": (truth, np.broadcast_to(np.uint8(TRUTH), shades.shape))} | panels
+    panels = {"truth": (truth, np.broadcast_to(np.array(TRUTH, np.uint8), shades.shape))} | panels
   if (mask.any(axis=(2, 3, 4)) & ~whole).any():
-    seen = np.stack([np.stack([_hide(f, m) for f, m in zip(*p, strict=True)]) for p in zip(made, mask, strict=True)])
-    panels = {"given": (seen, np.broadcast_to(np.uint8(GIVEN), shades.shape))} | panels
+    seen = np.stack([[_hide(made[i, t], mask[i, t]) for t in range(time)] for i in range(number)])
+    panels = {"given": (seen, np.broadcast_to(np.array(GIVEN, np.uint8), shades.shape))} | panels
   videos = np.stack([_video_rgb(video) for video, _ in panels.values()], axis=1)
   colours = np.stack([shade for _, shade in panels.values()], axis=1)
-  across = len(panels) * max(1, min(number, round(math.sqrt(number * 16 / 9 / len(panels)))))
+  across = len(panels) * _across(number, made.shape[2], made.shape[3] * len(panels))
   return tile(
     videos.reshape(-1, *videos.shape[2:]),
     columns=across,
@@ -197,7 +192,10 @@ def _block(made, mask, given, truth, columns):
     first = Row("given", GIVEN, [given[t] for t in before])
     return _numbered([first], before) + _numbered(rows, after)
 
-  shown = _spread(np.arange(time), columns)
+  # The frames that are given show best how well the others fit between them.
+  landmarks = _spread(np.flatnonzero(whole), (columns + 1) // 2)
+  others = _spread(np.flatnonzero(~whole), columns - len(landmarks))
+  shown = np.sort(np.concatenate([landmarks, others]))
   rows = [Row("given", GIVEN, [_hide(given[t], mask[t]) if some[t] else None for t in shown])]
   if truth is not None:
     rows.append(Row("truth", TRUTH, [None if whole[t] else truth[t] for t in shown]))
@@ -221,8 +219,14 @@ def _hide(frame, mask):
   height, width = frame.shape[:2]
   period = max(4, min(height, width) // 8)
   stripe = (np.add.outer(np.arange(height), np.arange(width)) // (period // 2)) % 2
-  pattern = np.where(stripe[..., None] == 1, np.uint8((196, 222, 223)), np.uint8((222, 238, 239)))
+  pattern = np.array([(222, 238, 239), (196, 222, 223)], np.uint8)[stripe]
   return np.where(mask, _rgb(frame), pattern)
+
+
+def _across(number, height, width):
+  """How many of `number` panels to put side by side for a picture of about 16:9, rows evenly filled."""
+  columns = min(max(round(math.sqrt(number * 16 / 9 * height / width)), 1), number)
+  return -(-number // -(-number // columns))
 
 
 def _cell(height, width, most):

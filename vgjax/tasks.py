@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["generate", "predict", "interpolate", "inpaint", "one_of"]  # the names for config.task
+__all__ = ["generate", "inpaint", "interpolate", "one_of", "predict"]  # the names for config.task
 
 
 def generate():

@@ -8,8 +8,8 @@ import numpy as np
 
 from vgjax import configs, logs, workdir
 from vgjax.clock import Clock
-from vgjax.evaluate import evaluate
 from vgjax.errors import NonFiniteLoss
+from vgjax.evaluate import evaluate
 from vgjax.restore import open_checkpoints, restore_or_init
 from vgjax.run import Run
 from vgjax.stop import StopSignal
@@ -66,7 +66,7 @@ def train(run: Run) -> TrainState:
         if due and step < run.steps:
           settle(0)
           with clock.paused():
-            evaluated = evaluate(run, state, names=due, logger=logger)
+            evaluated = evaluate(run, state, names=due, logger=logger).logged
       if checkpoints and (step % checkpoints.every == 0 or stopping or step == run.steps):
         settle(0)  # never keep a state whose loss was not looked at
         checkpoints.save(state, run.config, evaluated)
@@ -104,6 +104,5 @@ def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock
   speed = {"videos_per_second": clock.videos_per_second, "input_wait": clock.input_wait}
   if step % logger.every == 0 or step == run.steps:
     logger.numbers(step, numbers | speed)
-    clock.start()
   shown = "  ".join(f"{branch} {loss:.4g}" for branch, loss in losses.items())
   logger.step(step, f"loss {shown}  {clock.videos_per_second:.3g} videos/s")

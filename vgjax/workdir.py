@@ -1,6 +1,6 @@
 """The run folder: whose it is, and the config it was made with.
 
-  config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  evaluations/
+config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  evaluations/
 """
 
 import json
@@ -27,7 +27,7 @@ def read_config(folder: str | Path) -> dict[str, Any] | None:
   path = Path(folder) / "config.json"
   try:
     return configs.to_plain(json.loads(path.read_text()))
-  except FileNotFoundError:
+  except (FileNotFoundError, NotADirectoryError):
     return None
   except (json.JSONDecodeError, UnicodeDecodeError) as error:
     raise WorkdirError(f"{path} is damaged ({error}); delete it and give --config again") from error

@@ -6,7 +6,8 @@ frames as a whole. SSIM needs windows and looks at the whole of each frame that 
 kept exactly and have similarity 1 among themselves). A figure is the mean over all frames that count.
 
 The baseline `copy_last` repeats the nearest whole given frame of the past or, before the first one, of the
-future. It is left out unless every video gives a whole frame (inpainting and generation do not).
+future. It is left out unless every video gives a whole frame and every scored frame is unknown as a whole
+(so generation and inpainting have none).
 """
 
 import functools
@@ -84,9 +85,10 @@ def measure(batch, prediction):
   weight = batch.get("weight", jnp.ones(len(unknown)))
   counts = jnp.any(unknown > 0, axis=(2, 3, 4)) & (weight[:, None] > 0)  # [batch, time]
   copy, exists = copy_last(batch["hint"], batch["mask"])
+  comparable = counts & exists[:, None] & jnp.all(unknown > 0, axis=(2, 3, 4))
   return dict(
     model=_sums(prediction, batch["video"], unknown, counts),
-    copy_last=_sums(copy, batch["video"], unknown, counts & exists[:, None]),
+    copy_last=_sums(copy, batch["video"], unknown, comparable),
   )
 
 
@@ -142,8 +144,9 @@ def _add(totals, sums):
 def _summary(totals):
   """Yields (name, value): first the means, then the curves."""
   frames = totals["model"]["frames"]
-  whole = np.array_equal(totals["copy_last"]["frames"], frames)
-  parts = {"": totals["model"]} | ({"copy_last/": totals["copy_last"]} if whole else {})
+  parts = {"": totals["model"]}
+  if np.array_equal(totals["copy_last"]["frames"], frames):  # the same frames, so it can be compared
+    parts["copy_last/"] = totals["copy_last"]
   for prefix, sums in parts.items():
     for name in [name for name in CONVENTIONS if name in sums]:
       yield prefix + name, float(sums[name].sum() / frames.sum())

@@ -92,9 +92,7 @@ def rollout(
     return model.apply(params, hint, mask, train=train, rng=rng)
   length, overlap = model.window
   padded_hint, padded_mask = _fit(hint, mask, model.window)
-  video, writes = model.apply(
-    params, padded_hint[:, :length], padded_mask[:, :length], train=train, rng=rng
-  )
+  video, writes = model.apply(params, padded_hint[:, :length], padded_mask[:, :length], train=train, rng=rng)
   while video.shape[1] < padded_hint.shape[1]:
     done, piece = video.shape[1], slice(video.shape[1], video.shape[1] + length - overlap)
     known = padded_mask[:, done - overlap : done]

@@ -12,9 +12,10 @@ per-frame figure (so PSNR is a mean of decibels, not the PSNR of the mean error)
 
 import jax.numpy as jnp
 
+from vgjax.metrics.reduce import frame_sum
 from vgjax.metrics.ssim import ssim, window_size
 
-__all__ = ["mse", "mae", "mse_sum", "mae_sum", "psnr", "ssim", "window_size"]
+__all__ = ["mae", "mae_sum", "mse", "mse_sum", "psnr", "ssim", "window_size"]
 
 PSNR_CAP = 100.0  # dB; an 8-bit copy of a float video has about 59 dB
 
@@ -80,12 +81,12 @@ def _unit(video):
 
 
 def _sum(error, weight):
-  error = error if weight is None else error * weight
-  return error.sum(axis=(-3, -2, -1))
+  return frame_sum(error if weight is None else error * weight)
 
 
 def _mean(error, weight):
+  channels = error.shape[-1]
   if weight is None:
-    return error.mean(axis=(-3, -2, -1))
-  count = weight.sum(axis=(-3, -2, -1)) * error.shape[-1]
+    return frame_sum(error) / (error.shape[-3] * error.shape[-2] * channels)
+  count = frame_sum(weight) * channels
   return _sum(error, weight) / jnp.where(count > 0, count, 1)

@@ -1,0 +1,218 @@
+"""Times one training step of vgjax's predictors against PyTorch eager.
+
+  python benchmarks/train_step.py --models simvp_v2,convlstm --steps 5 --batch_size 16
+
+A step is forward, mean squared error, backward and Adam, float32, at the published Moving MNIST size:
+10 given and 10 predicted frames of 64x64. ConvLSTM learns all 19 next frames. Each side runs in a
+process of its own and they take turns, step by step, so that both meet the same machine; the ratio of the
+shortest steps is the figure to quote. Only the benchmark needs PyTorch: pip install torch.
+
+With `--jax_python` and `--torch_python` the two sides may live in different environments.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+GIVEN, PREDICTED, SIDE = 10, 10, 64
+LEARNING_RATE = 1e-3
+
+
+def parse():
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--models", default="simvp_v2,convlstm")
+  parser.add_argument("--steps", type=int, default=5)
+  parser.add_argument("--batch_size", type=int, default=16)
+  parser.add_argument("--json", help="file to write the figures to")
+  parser.add_argument("--jax_python", default=sys.executable)
+  parser.add_argument("--torch_python", default=sys.executable)
+  parser.add_argument("--worker", choices=("vgjax", "torch"), help=argparse.SUPPRESS)
+  return parser.parse_args()
+
+
+def vgjax_step(name, batch_size):
+  """Compiles one training step; returns it with the version and the seconds that compiling took."""
+  import jax
+  import jax.numpy as jnp
+  import optax
+
+  module = importlib.import_module(f"vgjax.models.{name}").Module()
+  key = jax.random.key(0)
+  video = jax.random.uniform(
+    key, (batch_size, GIVEN + PREDICTED, SIDE, SIDE, 1), minval=-1, maxval=1
+  )
+  mask = jnp.broadcast_to(
+    (jnp.arange(GIVEN + PREDICTED) < GIVEN).astype(jnp.float32).reshape(1, -1, 1, 1, 1), video.shape
+  )
+  first = 1 if name == "convlstm" else GIVEN
+  optimizer = optax.adam(LEARNING_RATE)
+
+  @jax.jit
+  def init():
+    variables = module.init(key, video * mask, mask, train=False)
+    return variables, optimizer.init(variables["params"])
+
+  def update(state, video, mask, step):
+    variables, moments = state
+    params = variables["params"]
+    rngs = {"dropout": jax.random.fold_in(key, step)}
+
+    def loss_of(params):
+      prediction, written = module.apply(
+        variables | {"params": params}, video * mask, mask, train=True, rngs=rngs,
+        mutable=["batch_stats"],
+      )  # fmt: skip
+      return jnp.mean((prediction[:, first:] - video[:, first:]) ** 2), written
+
+    (loss, written), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    updates, moments = optimizer.update(gradients, moments, params)
+    return (variables | {"params": optax.apply_updates(params, updates)} | written, moments), loss
+
+  state = init()
+  start = time.perf_counter()
+  compiled = jax.jit(update, donate_argnums=0).lower(state, video, mask, 0).compile()
+  compile_seconds = time.perf_counter() - start
+  count = iter(range(1_000_000))
+
+  def step():
+    nonlocal state
+    state, loss = compiled(state, video, mask, next(count))
+    return float(jax.block_until_ready((state, loss))[1])
+
+  return step, f"jax {jax.__version__} ({jax.default_backend()})", compile_seconds
+
+
+def torch_step(name, batch_size):
+  """The same for the PyTorch counterpart, which compiles nothing."""
+  import torch
+  import torch_models
+
+  torch.manual_seed(0)
+  convlstm = name == "convlstm"
+  if convlstm:
+    model = torch_models.ConvLSTM(unused=False)  # what is never used costs nothing here
+  else:
+    model = {"simvp": torch_models.simvp, "simvp_v2": torch_models.simvp_v2}[name]()
+  optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+  video = torch.rand(batch_size, GIVEN + PREDICTED, 1, SIDE, SIDE)
+  mask = (torch.arange(GIVEN + PREDICTED) < GIVEN).float().reshape(1, -1, 1, 1, 1)
+
+  def step():
+    optimizer.zero_grad()
+    prediction = model(video, mask) if convlstm else model(video[:, :GIVEN])
+    loss = torch.nn.functional.mse_loss(prediction, video[:, 1 if convlstm else GIVEN :])
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+  return step, f"torch {torch.__version__}", 0.0
+
+
+def work(name, side, batch_size):
+  """A worker process: answers each line of its input with the seconds that one step took."""
+  make = {"vgjax": vgjax_step, "torch": torch_step}[side]
+  step, version, compile_seconds = make(name, batch_size)
+  step()  # the first step allocates
+  python = platform.python_version()
+  print(json.dumps({"version": version, "python": python, "compile": compile_seconds}), flush=True)
+  for _ in sys.stdin:
+    start = time.perf_counter()
+    step()
+    print(time.perf_counter() - start, flush=True)
+
+
+class Worker:
+  """A worker process, seen from outside."""
+
+  def __init__(self, python, side, name, batch_size):
+    arguments = ["--worker", side, "--models", name, "--batch_size", str(batch_size)]
+    self.process = subprocess.Popen(
+      [python, os.path.abspath(__file__), *arguments],
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
+    self.about = json.loads(self.read())
+
+  def read(self):
+    """The worker's next line."""
+    line = self.process.stdout.readline()
+    if not line:
+      sys.exit("a worker ended early; its message is above")
+    return line
+
+  def step(self):
+    """Seconds of one step."""
+    self.process.stdin.write("\n")
+    self.process.stdin.flush()
+    return float(self.read())
+
+  def close(self):
+    """Ends the process."""
+    self.process.stdin.close()
+    self.process.wait()
+
+
+def compare(name, options):
+  """Times one model on both sides."""
+  ours = Worker(options.jax_python, "vgjax", name, options.batch_size)
+  theirs = Worker(options.torch_python, "torch", name, options.batch_size)
+  times = {"vgjax": [], "torch": []}
+  for _ in range(options.steps):
+    times["vgjax"].append(ours.step())
+    times["torch"].append(theirs.step())
+  ours.close()
+  theirs.close()
+  return {
+    "model": name,
+    "batch_size": options.batch_size,
+    "vgjax": ours.about,
+    "torch": theirs.about,
+    "seconds": times,
+    "ratio_of_minima": min(times["vgjax"]) / min(times["torch"]),
+    "ratio_of_medians": statistics.median(times["vgjax"]) / statistics.median(times["torch"]),
+  }
+
+
+def has_torch(python):
+  """Whether that Python can import PyTorch."""
+  return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+
+
+def main():
+  options = parse()
+  if options.worker:
+    work(options.models, options.worker, options.batch_size)
+    return
+  if not has_torch(options.torch_python):
+    sys.exit("This benchmark compares with PyTorch, which is not installed: pip install torch")
+
+  results = []
+  for name in options.models.split(","):
+    result = compare(name, options)
+    if not results:
+      versions = f"{result['vgjax']['version']}, {result['torch']['version']}"
+      print(f"{versions}, {os.cpu_count()} CPUs, batch {options.batch_size}, milliseconds a step")
+      print("| model | vgjax min | median | PyTorch min | median | ratio of minima | compile, s |")
+      print("|---|---|---|---|---|---|---|")
+    cells = [name]
+    for side in ("vgjax", "torch"):
+      seconds = result["seconds"][side]
+      cells += [f"{min(seconds) * 1e3:,.0f}", f"{statistics.median(seconds) * 1e3:,.0f}"]
+    cells += [f"{result['ratio_of_minima']:.2f}", f"{result['vgjax']['compile']:.1f}"]
+    print("| " + " | ".join(cells) + " |", flush=True)
+    results.append(result)
+  if options.json:
+    with open(options.json, "w") as file:
+      json.dump(results, file, indent=2)
+
+
+if __name__ == "__main__":
+  main()

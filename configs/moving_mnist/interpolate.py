@@ -1,0 +1,44 @@
+"""Frame interpolation on Moving MNIST: every fourth of 9 frames is given, the 6 between are wanted.
+
+  python -m vgjax.launch --config configs/moving_mnist/interpolate.py --workdir runs/interpolate
+
+The CNN reads all frames and the mask (`given=0`). There are no published figures for this task. vgjax: not
+run at full length, on any hardware. Variants: `smoke` (seconds on a CPU).
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(variant: str = "") -> ConfigDict:
+  config = ConfigDict(
+    dict(
+      seed=0,
+      steps=50_000,
+      batch_size=16,
+      dtype="float32",
+      data=dict(name="moving_mnist", num_digits=2, size=64, digit_size=28, time=9, num_videos=10_000),
+      task=dict(name="interpolate", every=4),
+      models=dict(predictor=dict(name="cnn", given=0, predicted=9, channels=64, levels=3)),
+      method=dict(name="predictor", losses=dict(mse=1.0)),
+      optim=dict(predictor=dict(name="adam", learning_rate=1e-3, schedule=dict(name="onecycle"))),
+      evaluators=dict(
+        frames=dict(name="frames", every=5000, split="valid", num_videos=1000),
+        grid=dict(name="grid", every=5000, split="valid", num_videos=4),
+      ),
+      checkpoint=dict(every=5000, keep=2, best="frames/mse"),
+      log=dict(every=50),
+    )
+  )
+  match variant:
+    case "":
+      pass
+    case "smoke":
+      config.update(steps=2, batch_size=8)
+      config.data.update(size=16, digit_size=12, time=5, num_videos=8)
+      config.task.every = 2
+      config.models.predictor.update(predicted=5, channels=16, levels=2)
+      for evaluator in config.evaluators.values():
+        evaluator.update(every=0, num_videos=4)
+    case _:
+      raise ValueError(f'no variant "{variant}"; there is: smoke')
+  return config

@@ -1,0 +1,39 @@
+"""Every config of the project, found by listing the folder."""
+
+from pathlib import Path
+
+import numpy as np
+
+import vgjax
+from vgjax.data import video
+
+ROOT = Path(__file__).parents[1] / "configs"
+NAMES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
+
+
+def smoke(name: str, folder: Path, **changes):
+  """The smoke variant of a config; one that reads videos finds some in `folder`."""
+  config = vgjax.load_config(f"{ROOT / name}:smoke", **changes)
+  if "path" in config.data:
+    make_videos(folder)
+    config.data.path = str(folder)
+  return config
+
+
+def one_of_each_method() -> dict[str, str]:
+  """{method: the first config that uses it}."""
+  found = {}
+  for name in NAMES:
+    found.setdefault(vgjax.load_config(f"{ROOT / name}:smoke").method.name, name)
+  return found
+
+
+def make_videos(folder: Path, number: int = 6, time: int = 40, size: int = 48) -> None:
+  """Short videos of a moving gradient, one file each."""
+  folder.mkdir(parents=True, exist_ok=True)
+  for index in range(number):
+    if not (folder / f"{index}.mp4").exists():
+      y, x, t = np.mgrid[:size, :size, :time].astype(float)
+      waves = [np.sin((x * (c + 1) + y * index + 3 * t) / 9) for c in range(3)]
+      frames = np.moveaxis(np.stack(waves, -1), 2, 0)  # [time, height, width, 3]
+      video.write_video(folder / f"{index}.mp4", ((frames + 1) * 127).astype(np.uint8), 10)

@@ -1,0 +1,48 @@
+"""Makes video files whose frames tell their number, for the tests."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+STEP = 8  # grey levels from frame to frame, more than any codec here blurs
+
+
+def numbered(num_frames, height=48, width=64):
+  """[time, height, width, 3]: all of frame k is of grey level 8 k."""
+  video = np.zeros((num_frames, height, width, 3), np.uint8)
+  for number, frame in enumerate(video):
+    frame[:] = (number * STEP) % 256
+  return video
+
+
+def number_of(frames):
+  """The frames' numbers, read back from their brightness."""
+  level = np.asarray(frames, np.float64).mean(axis=(1, 2, 3))
+  return np.rint(level / STEP).astype(int).tolist()
+
+
+def write(path, video, *, times=None, fps=10, codec="libx264", gop=12, pix_fmt="yuv420p", rotation=None):
+  """Encodes; h264 with B-frames. `times` (seconds) gives each frame its own; matroska keeps them."""
+  video = np.asarray(video)
+  with av.open(str(path), "w") as container:
+    options = {"crf": "10", "bf": "2", "b_strategy": "0", "threads": "1"} if codec == "libx264" else {}
+    stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
+    stream.height, stream.width = video.shape[1:3]
+    stream.pix_fmt = pix_fmt
+    stream.codec_context.gop_size = gop
+    stream.codec_context.bit_rate = 4_000_000  # for the codecs which know no quality
+    if rotation:
+      stream.set_display_rotation(rotation)
+    if times is not None:
+      stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+    for number, pixels in enumerate(video):
+      frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+      if times is not None:
+        frame.time_base = Fraction(1, 1000)
+        frame.pts = round(times[number] * 1000)
+      for packet in stream.encode(frame):
+        container.mux(packet)
+    for packet in stream.encode():
+      container.mux(packet)
+  return path

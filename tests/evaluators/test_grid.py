@@ -1,0 +1,53 @@
+"""The evaluator `grid`."""
+
+import numpy as np
+import pytest
+
+from tests.evaluators.fakes import FakeRun, videos
+from vgjax import sheet, tasks
+from vgjax.evaluators import grid
+
+
+def white(batch):
+  return batch["video"] * 0 + 9.0  # clipped to white
+
+
+def result(run, **fields):
+  return dict(grid.make(**fields)(run, None))
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+def test_yields_a_picture_and_a_video(num_devices):
+  run = FakeRun(videos(11), tasks.predict(given=2), white, num_devices=num_devices)
+  found = result(run, num_videos=9)
+  assert list(found) == ["sheet", "videos"]
+  assert found["sheet"].dtype == found["videos"].dtype == np.uint8
+  assert found["sheet"].ndim == 3 and found["sheet"].shape[-1] == 3
+  assert found["videos"].shape[0] == 6 and found["videos"].shape[-1] == 3
+  alone = result(FakeRun(videos(11)[:9], tasks.predict(given=2), white), num_videos=9)
+  np.testing.assert_array_equal(found["sheet"], alone["sheet"])  # no padding is shown
+
+
+def test_shows_what_was_given_and_made():
+  data = videos(1, time=4)
+  data[:, :2] = -1
+  found = result(FakeRun(data, tasks.predict(given=2), white), num_videos=1)
+  made = np.full((1, 4, 16, 16, 1), 255, np.uint8)
+  made[:, :2] = 0
+  mask = np.zeros((1, 4, 16, 16, 1))
+  mask[:, :2] = 1
+  truth = np.round((data + 1) * 127.5).astype(np.uint8)
+  np.testing.assert_array_equal(found["sheet"], sheet.contact_sheet(made, mask, truth=truth))
+  np.testing.assert_array_equal(found["videos"], sheet.side_by_side(made, mask, truth))
+
+
+def test_a_model_that_went_wrong_is_shown_black():
+  run = FakeRun(videos(2), tasks.generate(), lambda batch: batch["video"] * np.nan)
+  found = result(run, num_videos=2)
+  frame = found["videos"][0]
+  assert (frame == 0).all(-1).sum() == 2 * 96 * 96  # two frames of 16x16, six times as large
+
+
+def test_no_video_is_an_error():
+  with pytest.raises(ValueError, match="no videos"):
+    result(FakeRun(videos(1)[:0], tasks.generate(), white))

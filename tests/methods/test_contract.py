@@ -1,0 +1,105 @@
+"""What every method promises, tested on a tiny run of each; new methods are found by their configs."""
+
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import vgjax
+from tests import all_configs
+from vgjax import methods, step
+
+METHODS = sorted(m.name for m in pkgutil.iter_modules(methods.__path__))
+CONFIGS = all_configs.one_of_each_method()
+
+
+def _run(name, tmp_path_factory, workdir=None, **changes):
+  config = all_configs.smoke(CONFIGS[name], tmp_path_factory.getbasetemp() / "videos")
+  config.mesh = dict(data=1)
+  config.update(changes)
+  return vgjax.build(config, workdir)
+
+
+def _batch(run):
+  batches = run.train_batches(0)
+  batch = next(batches)
+  batches.close()
+  return batch
+
+
+def _train(run, steps, batch=None):
+  """The state and the losses of `steps` updates, on the run's own batches or always on one."""
+  state, losses = run.init_state(), []
+  batches = run.train_batches(0) if batch is None else None
+  for _ in range(steps):
+    state, metrics = run.update(state, next(batches) if batches else batch)
+    losses.append({k: float(v) for k, v in metrics.items() if k.endswith("/loss")})
+  if batches:
+    batches.close()
+  return state, losses
+
+
+def test_every_method_has_a_config():
+  assert set(METHODS) <= set(CONFIGS), "a method without a config is a method nobody can run"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_sample_has_the_right_shape_is_finite_and_keeps_what_was_given(name, tmp_path_factory):
+  run = _run(name, tmp_path_factory)
+  batch = next(run.batches("valid", 4))
+  video = run.sample(run.init_state(), batch, jax.random.key(0))
+  assert video.shape == batch["video"].shape and video.dtype == jnp.float32
+  assert np.isfinite(video).all()
+  given = np.broadcast_to(np.asarray(batch["mask"]) == 1, video.shape)
+  np.testing.assert_array_equal(np.asarray(video)[given], np.asarray(batch["video"])[given])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_overfits_one_batch(name, tmp_path_factory):
+  run = _run(name, tmp_path_factory, steps=60)
+  branch = next(iter(run.method.losses))
+  _, losses = _train(run, 60, _batch(run))
+  first, last = losses[0][f"{branch}/loss"], losses[-1][f"{branch}/loss"]
+  assert np.isfinite(last) and last < 0.5 * first
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_trained_and_written_branches_change(name, tmp_path_factory):
+  run = _run(name, tmp_path_factory)
+  before = jax.tree.map(np.array, run.init_state().params)
+  after, _ = _train(run, 2)
+  batch = run.task(step.prepare(_batch(run)), jax.random.key(0))
+  written = set()
+  for loss in run.method.losses.values():
+    _, aux = jax.eval_shape(loss, after.params, batch, jax.random.key(0), after.step)
+    written |= set(aux.writes)
+  for branch in before:
+    same = jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), before[branch], after.params[branch]))
+    assert same == (branch not in run.method.losses and branch not in written), branch
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("mesh", [dict(data=8), dict(data=2, fsdp=4), dict(data=2, fsdp=2, tensor=2)])
+def test_eight_devices_equal_one(name, mesh, tmp_path_factory):
+  _, one = _train(_run(name, tmp_path_factory), 3)
+  rules = ((r"kernel", "fsdp"),) if mesh.get("fsdp", 1) > 1 else ()
+  if mesh.get("tensor"):
+    rules = ((r"(block|hidden).*kernel", (None, None, None, "tensor")), *rules)
+  _, eight = _train(_run(name, tmp_path_factory, mesh=mesh, rules=rules), 3)
+  for ours, theirs in zip(eight, one, strict=True):
+    for key in theirs:
+      assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (key, mesh)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_saved_restored_and_continued_equals_never_stopped(name, tmp_path, tmp_path_factory):
+  options = dict(steps=4, checkpoint=dict(every=2, keep=5), log=dict(every=1, tensorboard=False))
+  whole = vgjax.train(_run(name, tmp_path_factory, tmp_path / "whole", **options))
+  vgjax.train(_run(name, tmp_path_factory, tmp_path / "parts", **options))
+  for step_ in (4,):
+    (tmp_path / "parts" / "checkpoints" / str(step_)).rename(tmp_path / "gone")
+  parts = vgjax.train(_run(name, tmp_path_factory, tmp_path / "parts", **options))
+  for ours, theirs in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
+    np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))

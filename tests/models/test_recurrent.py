@@ -1,0 +1,112 @@
+"""Winograd convolutions and the recurrent loop against plain lax."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from vgjax.models.convlstm import make_step
+from vgjax.models.layers import winograd
+from vgjax.models.layers.recurrent import unroll
+
+
+def plain(x, kernel):
+  """lax's convolution at unchanged size."""
+  return lax.conv_general_dilated(
+    x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+  )
+
+
+@pytest.mark.parametrize("window", [3, 5])
+@pytest.mark.parametrize("size", [(4, 8), (12, 4)])
+def test_winograd_equals_lax_in_value_and_gradients(window, size):
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, *size, 3)).astype(np.float32)
+  y = rng.normal(size=(2, *size, 5)).astype(np.float32)
+  kernel = rng.normal(size=(window, window, 3, 5)).astype(np.float32)
+  expected, backward = jax.vjp(plain, x, kernel)
+  points = winograd.transform_kernel(kernel)
+  assert winograd.supports(kernel.shape, size)
+  for actual, wanted in zip(
+    (
+      winograd.convolve(x, points, window),
+      winograd.input_gradient(y, points, window),
+      winograd.kernel_gradient(x, y, window),
+    ),
+    (expected, *backward(y)),
+    strict=True,
+  ):
+    np.testing.assert_allclose(actual, wanted, atol=3e-5 * np.std(wanted))
+
+
+def test_winograd_knows_its_limits():
+  assert not winograd.supports((7, 7, 1, 1), (8, 8))
+  assert not winograd.supports((5, 5, 1, 1), (8, 7))
+  assert not winograd.supports((3, 3, 1, 1), (8, 6))
+  assert not winograd.supports((3, 5, 1, 1), (8, 8))
+
+
+def loop(step, kernels, inputs):
+  """What `unroll` does, written out."""
+
+  def convolve(name, x):
+    return plain(x, kernels[name][:, :, : x.shape[-1]])
+
+  carry, ys = None, []
+  for t in range(len(jax.tree.leaves(inputs)[0])):
+    carry, y = step(convolve, carry, jax.tree.map(lambda x, t=t: x[t], inputs))
+    ys.append(y)
+  return carry, jnp.stack(ys)
+
+
+@pytest.mark.parametrize("window,side,time", [(5, 4, 2), (3, 8, 3), (3, 7, 3), (7, 5, 2)])
+def test_unroll_equals_a_plain_loop_in_value_and_gradients(window, side, time):
+  keys = jax.random.split(jax.random.key(0), 5)
+  kernels = {
+    "gates_0": 0.3 * jax.random.normal(keys[0], (window, window, 4 + 3, 12)),
+    "gates_1": 0.3 * jax.random.normal(keys[1], (window, window, 3 + 2, 8)),
+    "head": jax.random.normal(keys[2], (1, 1, 2, 4)),
+  }
+  inputs = (
+    jax.random.normal(keys[3], (time, 2, side, side, 4)),
+    jax.random.uniform(keys[4], (time, 2, side, side, 4)),
+  )
+
+  def loss(run, kernels, inputs):
+    carry, ys = run(make_step(2), kernels, inputs)
+    return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves((carry, ys)))
+
+  results = [
+    jax.jit(
+      jax.value_and_grad(lambda *args, run=run: loss(run, *args), argnums=(0, 1)),
+      compiler_options={"xla_backend_optimization_level": 0},  # compiles quicker
+    )(kernels, inputs)
+    for run in (unroll, loop)
+  ]
+  for actual, wanted in zip(*map(jax.tree.leaves, results), strict=True):
+    np.testing.assert_allclose(actual, wanted, atol=2e-5 * (1 + np.abs(wanted).max()))
+
+
+def test_unroll_refuses_a_kernel_used_twice():
+  def step(convolve, carry, x):
+    return None, convolve("a", convolve("a", x))
+
+  with pytest.raises(ValueError, match="'a' is used twice"):
+    unroll(step, {"a": jnp.ones((3, 3, 1, 1))}, jnp.ones((2, 1, 4, 4, 1)))
+
+
+def test_unroll_computes_the_kernel_gradient_outside_of_the_loop():
+  step = make_step(1)
+  kernels = {"gates_0": jnp.ones((5, 5, 3, 8)), "head": jnp.ones((1, 1, 2, 1))}
+  inputs = (jnp.ones((6, 1, 4, 4, 1)), jnp.ones((6, 1, 4, 4, 1)))
+
+  def loss(kernels):
+    return unroll(step, kernels, inputs)[1].sum()
+
+  jaxpr = jax.make_jaxpr(jax.grad(loss))(kernels)
+  loops = [e for e in jaxpr.jaxpr.eqns if e.primitive.name == "scan"]
+  assert len(loops) == 2  # forward and backward
+  sums = (kernels["gates_0"].shape, (36, 3, 8))  # of a kernel's gradient, as it is or transformed
+  for var in loops[1].outvars:
+    assert not any(var.aval.shape[-len(shape) :] == shape for shape in sums), var.aval

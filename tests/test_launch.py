@@ -1,0 +1,52 @@
+"""The command line, as a user types it."""
+
+import json
+
+from tests import processes
+
+
+def test_train_evaluate_and_sample_from_the_workdir_alone(tmp_path):
+  workdir = tmp_path / "run"
+  code, output = processes.launch(f"--config={processes.TINY}:evaluated", f"--workdir={workdir}")
+  assert code == 0, output
+  assert "learning_rate: 0.001" in output  # the resolved config
+  assert "step 6/6" in output and "videos/s" in output and "left" in output
+  assert "copy last frame" in output and "PSNR" in output
+  for kind in ("evaluations/*.json", "samples/*.mp4", "samples/*.png"):
+    for path in workdir.glob(kind):
+      assert str(path) in output and path.stat().st_size
+    assert list(workdir.glob(kind))
+  assert json.loads((workdir / "config.json").read_text())["steps"] == 6
+  card = json.loads(next(workdir.glob("evaluations/*.json")).read_text())["card"]
+  assert card["split"] == "test" and card["num_videos"] == 5
+
+  code, again = processes.launch("--mode=evaluate", f"--workdir={workdir}")
+  assert code == 0, again
+  table = lambda text: [line for line in text.splitlines() if line.startswith(("model", "copy"))]
+  assert table(again) == table(output)
+
+  code, output = processes.launch("--mode", "sample", "--workdir", str(workdir), "--num_videos=3", "--time=9")
+  assert code == 0, output
+  assert len(list(workdir.glob("samples/sample-test-0*.mp4"))) == 4  # each, and all in one
+
+
+def test_help_shows_what_to_type():
+  code, output = processes.launch("--help")
+  assert "python -m vgjax.launch --config configs/quickstart.py --workdir runs/quickstart" in output
+  for flag in ("--config", "--workdir", "--mode", "--split", "--checkpoint"):
+    assert flag in output
+
+
+def test_missing_config_says_what_to_do(tmp_path):
+  code, output = processes.launch("--mode=evaluate", f"--workdir={tmp_path}")
+  assert code != 0 and "--config is missing" in output and "Traceback" not in output
+
+
+def test_evaluate_before_training_says_so(tmp_path):
+  code, output = processes.launch("--mode=evaluate", f"--config={processes.TINY}", f"--workdir={tmp_path}")
+  assert code == 1 and "no checkpoint" in output and "Traceback" not in output
+
+
+def test_config_file_that_is_not_there(tmp_path):
+  code, output = processes.launch("--config=configs/quikstart.py", f"--workdir={tmp_path}")
+  assert code != 0 and "configs/quikstart.py" in output and "Traceback" not in output, output

@@ -1,0 +1,50 @@
+"""Every config in configs/ trains, evaluates, samples and resumes in its smoke variant."""
+
+import numpy as np
+import pytest
+
+import vgjax
+from tests import all_configs, tiny
+from vgjax.sample import write_samples
+
+
+@pytest.mark.parametrize("name", all_configs.NAMES)
+def test_smoke(name, tmp_path, tmp_path_factory):
+  config = all_configs.smoke(name, tmp_path / "videos")
+  workdir = tmp_path / "run"
+  run = vgjax.build(config, workdir)
+  state = vgjax.train(run)
+  assert int(state.step) == config.steps
+  assert np.isfinite(list(tiny.losses(workdir, f"{next(iter(run.optimizers))}/loss").values())).all()
+
+  report = vgjax.evaluate(run, state, split="test")
+  assert report.table() and all(path.stat().st_size for path in report.files)
+
+  time = 2 * config.data.time + 1
+  files = write_samples(run, state, num_videos=2, time=time).files
+  assert files and all(path.stat().st_size for path in files)
+  video = vgjax.sample(run, state, num_videos=2, time=time)
+  assert video.shape[:2] == (2, time) and video.dtype == np.uint8
+
+  resumed = vgjax.train(vgjax.build(config, workdir))  # nothing is left to do
+  assert int(resumed.step) == config.steps
+
+
+@pytest.mark.parametrize("name", all_configs.NAMES)
+def test_says_how_to_run_it_and_refuses_an_unknown_variant(name):
+  text = (all_configs.ROOT / name).read_text()
+  assert f"python -m vgjax.launch --config configs/{name}" in text
+  with pytest.raises(ValueError, match="smoke"):
+    vgjax.load_config(f"{all_configs.ROOT / name}:no-such-variant")
+
+
+@pytest.mark.parametrize("name", all_configs.NAMES)
+def test_full_variant_builds(name, tmp_path):
+  """What the config says at full size fits together: the state's shapes follow without computing them."""
+  config = vgjax.load_config(all_configs.ROOT / name)
+  if "path" in config.data:
+    all_configs.make_videos(tmp_path)
+    config.data.path = str(tmp_path)
+  config.mesh = dict(data=1)
+  run = vgjax.build(config)
+  assert run.num_parameters()[next(iter(run.optimizers))] > 1000

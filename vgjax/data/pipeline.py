@@ -1,0 +1,117 @@
+"""Where batches are made: grain's threads in this process, or its worker processes.
+
+Threads (`workers=0`) suit most: NumPy, the decoder and the file system let go of the GIL. Worker processes
+cost seconds to start and memory each, and pay where Python itself is the bottleneck and cores are to spare.
+
+What grain leaves to its caller is done here: its flags, its shared memory, workers that outlive a killed
+parent or die of a signal that was meant for it. grain spawns: a worker imports the main module under another
+name, so a script that trains needs `if __name__ == "__main__":`.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import weakref
+from typing import Any, Protocol, Self, cast
+
+import grain
+import numpy as np
+from absl import flags
+
+FOREVER = 2**62  # batches; grain wants a length
+GRACE_SECONDS = 30  # between a SIGTERM and a worker's end
+
+
+class BatchSource(Protocol):
+  """Batches by number: picklable, and the same in every process."""
+
+  def __len__(self) -> int: ...
+
+  def __getitem__(self, number: int, /) -> dict[str, np.ndarray]: ...
+
+
+class Batches:
+  """An iterator of batches, dicts of arrays [batch, ...]; close it, or use it in a `with`.
+
+  Args:
+    batches: what gives batch n.
+    start: the number of the first one.
+    stop: the number after the last one.
+    workers: worker processes; 0 works in threads of this process.
+    threads: threads when there are no worker processes; 0 works when asked.
+    prefetch: batches made ahead.
+  """
+
+  def __init__(
+    self, batches: BatchSource, *, start: int, stop: int, workers: int, threads: int, prefetch: int
+  ):
+    self._shared_memory = bool(workers)
+    if not flags.FLAGS.is_parsed():
+      flags.FLAGS.mark_as_parsed()  # grain asks for its flags; in a notebook or a test nobody parsed them
+    dataset = grain.MapDataset.source(cast(Any, batches)).slice(slice(start, stop))
+    # A worker process reads in one thread, without a buffer of its own beside its queue.
+    threads = 0 if workers else threads
+    dataset = dataset.to_iter_dataset(
+      grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(prefetch, threads))
+    )
+    if workers:
+      buffer = max(1, prefetch // workers)
+      dataset = dataset.mp_prefetch(
+        grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=buffer),
+        worker_init_fn=_start_worker,
+      )
+    self._iterators = [
+      iter(dataset)
+    ]  # in a list, which closing empties: grain's iterator dies there and then
+    # Runs at close(), when this is collected, or at exit: grain's threads and processes outlive none of them.
+    self._finish = weakref.finalize(self, _finish, self._iterators, self._shared_memory)
+
+  def __iter__(self) -> Self:
+    return self
+
+  def __next__(self) -> dict[str, np.ndarray]:
+    if not self._iterators:
+      raise StopIteration
+    batch = next(self._iterators[0])
+    # Batches of a worker lie in shared memory, whose removal grain leaves to the garbage collector;
+    # copied at once it never piles up, nor outlives the workers.
+    return {key: np.array(value) for key, value in batch.items()} if self._shared_memory else batch
+
+  def close(self) -> None:
+    """Stops the threads or worker processes."""
+    self._finish()
+
+  def __enter__(self) -> Self:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
+
+
+def _finish(iterators: list[grain.DatasetIterator], shared_memory: bool) -> None:
+  iterators.pop().close()
+  if shared_memory:
+    gc.collect()  # an iterator that ended holds its last batch's shared memory in a cycle
+
+
+def _start_worker(worker_index: int, worker_count: int) -> None:
+  """Runs in each worker process: it follows the process that started it, and nothing else."""
+  del worker_index, worker_count
+  # Ctrl-C, or a scheduler's SIGTERM to the whole group, is the parent's to answer: it saves a checkpoint,
+  # which may need more batches, and closes the workers then.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  signal.signal(signal.SIGTERM, lambda *_: _exit_after(GRACE_SECONDS))
+  # A parent that is killed closes nothing; without this its workers would live for ever.
+  parent = multiprocessing.parent_process()
+  if parent is not None:
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _exit_after(seconds: float) -> None:
+  timer = threading.Timer(seconds, os._exit, args=(1,))
+  timer.daemon = True
+  timer.start()

@@ -1,0 +1,231 @@
+"""Video files: probe, decode, encode, by PyAV.
+
+Frames are chosen by their timestamps, never by counting on a constant rate: the frame "on display" at time
+t is the last whose timestamp is not after t, so files of variable frame rate come out right. Time counts
+from the stream's own start, in seconds.
+
+A clip is one seek to the key frame before it, and the frames from there on (`reader`). All frames of a thread
+are scaled through one `VideoReformatter`: a frame's own `reformat()` makes a new one each time, at half
+the speed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from PIL import Image
+
+from vgjax.data import reader as reader_lib
+from vgjax.data.reader import TooShort, VideoError
+
+
+class VideoInfo(NamedTuple):
+  """What a file's header says; damage further in shows only when decoding."""
+
+  height: int  # as stored: rotation metadata, which phones write, is applied when decoding
+  width: int
+  fps: float  # the average
+  num_frames: int
+  duration: float  # seconds
+
+
+def probe(path: str | os.PathLike) -> VideoInfo:
+  """Reads a file's header, and its packets' timestamps only where the header says too little.
+
+  Raises:
+    VideoError: not a video, or one that cannot be opened.
+  """
+  path = os.fspath(path)
+  try:
+    with av.open(path) as container:
+      return _probe(path, container)
+  except reader_lib.ERRORS as error:
+    raise VideoError(f"{path}: {reader_lib.reason(error)}") from error
+
+
+def _probe(path: str, container) -> VideoInfo:
+  stream = reader_lib.video_stream(path, container)
+  rate = stream.average_rate or stream.guessed_rate
+  fps = float(rate) if rate else 0.0
+  duration = 0.0
+  if stream.duration:
+    duration = float(stream.duration * (stream.time_base or 0))
+  elif container.duration:
+    duration = container.duration / av.time_base
+  # The index lists what is there; a header's count may include frames it only plans (AVI repeats, MP4).
+  num_frames = stream.frames and (len(stream.index_entries) or stream.frames)
+  num_frames = num_frames or round(duration * fps)
+  if not (num_frames and fps and duration):
+    num_frames, duration = _count_packets(path, container, stream)
+    fps = num_frames / duration
+  elif abs(num_frames / duration / fps - 1) > 0.05:
+    fps = num_frames / duration  # of variable rate: the average is what places a clip
+  context = stream.codec_context
+  return VideoInfo(context.height, context.width, fps, num_frames, duration)
+
+
+def _count_packets(path: str, container, stream) -> tuple[int, float]:
+  """(frames, seconds) of a file whose header says too little: it reads the file, but decodes nothing."""
+  stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
+  stamps = [stamp for stamp in stamps if stamp is not None]
+  if not stamps:
+    raise VideoError(f"{path}: it holds no frames.")
+  seconds = float((max(stamps) - min(stamps)) * stream.time_base)
+  period = seconds / (len(stamps) - 1) if seconds else 0.04
+  return len(stamps), seconds + period
+
+
+def read_video(
+  path: str | os.PathLike,
+  *,
+  start: float = 0.0,
+  num_frames: int | None = None,
+  fps: float | None = None,
+  stride: int = 1,
+  size: int | tuple[int, int] | None = None,
+  crop: tuple[float, float] = (0.5, 0.5),
+  channels: int = 3,
+) -> np.ndarray:
+  """Decodes a clip.
+
+  Args:
+    path: a file of any format that FFmpeg reads.
+    start: seconds; the first frame is the one on display then.
+    num_frames: how many frames; None reads to the end.
+    fps: frames a second: frame k is the one on display at start + k / fps, repeated where the file is
+      slower. None takes the file's own frames.
+    stride: without `fps`, every how many-th frame of the file.
+    size: height and width (one number: both). The frame is scaled with antialiasing to cover them,
+      keeping its shape, and cropped. None keeps the file's size.
+    crop: where to crop what is too much, (y, x) in [0, 1]; 0.5 is the centre.
+    channels: 3 for RGB, 1 for grey.
+
+  Returns:
+    [time, height, width, channels], uint8, upright: rotation metadata is applied, alpha is dropped.
+
+  Raises:
+    TooShort: the file ends before the clip does.
+    VideoError: the file cannot be read or is damaged within the clip.
+  """
+  path = os.fspath(path)
+  if channels not in (1, 3):
+    raise ValueError(f"channels is 1 (grey) or 3 (RGB), not {channels}.")
+  try:
+    reader = reader_lib.open_reader(path)
+    if fps is not None:
+      frames = _at_rate(reader.frames(start), start, fps, reader)
+    else:
+      frames = (frame for _, frame in itertools.islice(reader.frames(start), 0, None, stride))
+    picture, video = None, []
+    for frame in itertools.islice(frames, num_frames):
+      if picture is None or frame is not picture:  # at a higher rate than the file's a frame repeats
+        picture, pixels = frame, _pixels(frame, size, crop, channels)
+      video.append(pixels)
+  except VideoError:
+    reader_lib.forget(path)
+    raise
+  except reader_lib.ERRORS as error:
+    reader_lib.forget(path)
+    raise VideoError(f"{path}: {reader_lib.reason(error)}") from error
+  wanted = 1 if num_frames is None else num_frames
+  if len(video) < wanted:
+    error = TooShort(
+      f"{path}: it ends after {len(video)} of the {wanted} frames wanted from {start:.2f} s on."
+    )
+    error.missing = wanted - len(video)
+    raise error
+  return np.stack(video)
+
+
+def write_video(path: str | os.PathLike, video: np.ndarray, fps: float = 10.0) -> None:
+  """Encodes a video; the suffix names the format: mp4 (also mkv, mov; h264) or gif.
+
+  Args:
+    path: the file to write.
+    video: [time, height, width, channels], uint8, 1 or 3 channels. For h264 an odd height or width is
+      made even by repeating the last row or column.
+    fps: frames a second.
+  """
+  path = os.fspath(path)
+  video = np.asarray(video)
+  if video.dtype != np.uint8 or video.ndim != 4 or video.shape[-1] not in (1, 3) or not video.size:
+    raise ValueError(
+      f"write_video wants uint8 [time, height, width, 1 or 3], not {video.dtype} {list(video.shape)}."
+    )
+  video = np.broadcast_to(video, (*video.shape[:3], 3))
+  if path.lower().endswith(".gif"):
+    _write_gif(path, video, fps)
+    return
+  height, width = video.shape[1:3]
+  video = np.pad(video, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+  with av.open(path, "w") as container:
+    rate = Fraction(fps).limit_denominator(1001)
+    stream = container.add_stream("libx264", rate=rate, options={"crf": "16", "threads": "1"})
+    stream.height, stream.width = video.shape[1:3]
+    stream.pix_fmt = "yuv420p"  # what every browser and notebook plays
+    for picture in video:
+      container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture))))
+    container.mux(stream.encode())
+
+
+def _write_gif(path: str, video: np.ndarray, fps: float) -> None:
+  pictures = [Image.fromarray(picture) for picture in video]
+  milliseconds = max(20, round(1000 / fps))  # viewers slow down what is shorter
+  pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+
+
+def _at_rate(frames, start: float, fps: float, reader: reader_lib.Reader) -> Iterator[av.VideoFrame]:
+  """The frames on display at start, start + 1 / fps, ..."""
+  wanted = (start + number / fps for number in itertools.count())
+  when = next(wanted)
+  seconds, shown = 0.0, None
+  for seconds, frame in frames:
+    while shown is not None and when < seconds - reader.tolerance:
+      yield shown
+      when = next(wanted)
+    shown = frame
+  end = seconds + reader.period - reader.tolerance  # the last frame stays on display that long
+  while shown is not None and when < end:
+    yield shown
+    when = next(wanted)
+
+
+_local = threading.local()  # .reformatter
+
+
+def _reformatter() -> VideoReformatter:
+  """This thread's."""
+  if not hasattr(_local, "reformatter"):
+    _local.reformatter = VideoReformatter()
+  return _local.reformatter
+
+
+def _pixels(frame: av.VideoFrame, size, crop: tuple[float, float], channels: int) -> np.ndarray:
+  """One frame as [height, width, channels], uint8: scaled, upright, cropped."""
+  quarter_turns = round(frame.rotation / 90) % 4
+  height, width = (frame.height, frame.width)[:: -1 if quarter_turns % 2 else 1]
+  crop_height, crop_width = (size, size) if isinstance(size, int) else size or (height, width)
+  scale = max(crop_height / height, crop_width / width)
+  scaled = max(crop_height, round(height * scale)), max(crop_width, round(width * scale))
+  stored = scaled[:: -1 if quarter_turns % 2 else 1]
+  frame = _reformatter().reformat(
+    frame,
+    height=stored[0],
+    width=stored[1],
+    format="rgb24" if channels == 3 else "gray",
+    interpolation=Interpolation.BICUBIC,  # FFmpeg widens the kernel when it shrinks: antialiased
+    dst_color_range="JPEG",
+    threads=1,
+  )
+  pixels = np.rot90(frame.to_ndarray().reshape(*stored, channels), quarter_turns)
+  y = round(crop[0] * (scaled[0] - crop_height))
+  x = round(crop[1] * (scaled[1] - crop_width))
+  return pixels[y : y + crop_height, x : x + crop_width]

@@ -1,0 +1,1 @@
+"""Layers which the models share; they import nothing else of vgjax."""

@@ -1,0 +1,234 @@
+"""Convolutions without groups on the CPU, as canonical ones and matrix products; three dimensions.
+
+* The taps in time are folded into the channels of a two-dimensional convolution.
+* The gradient by the input of a strided convolution (so, a transposed convolution) falls into phases:
+  pixels of one residue modulo the stride see the same taps, and are a convolution of stride one.
+  Nothing is multiplied by an inserted zero, no pixel is computed to be cropped.
+* The gradient by the kernel is a convolution with channels as the batch and the output as the window,
+  summed over parts of the batch which fit the cache.
+* 1x1 windows, windows over the whole input, and many channels of few pixels are matrix products. For
+  the gradient by the input, the product comes first and the sum over the shifted taps after it.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+PATCHES = 2**22  # elements up to which writing out all patches pays
+PAINTED = 2**25  # the same for the windows which an input gradient paints
+FEATURES = 256  # output channels from which either does
+PIXELS = 4096  # summed in one part of a kernel gradient
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def convolve(x, kernel, *, g):
+  """[batch, *size, in], [*window, in, out] -> [batch, *output, out]."""
+  if _covers(g):
+    y = _patches(x, g).reshape(x.shape[0], -1) @ kernel.reshape(-1, kernel.shape[-1])
+  else:
+    kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(*g.window[1:], -1, kernel.shape[-1])
+    y = _convolve_2d(_fold_time(x, g), kernel, g)
+  return y.reshape(x.shape[0], *g.output, kernel.shape[-1])
+
+
+def input_gradient(y, kernel, *, g):
+  """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
+  batch, depth = y.shape[0], kernel.shape[-2]
+  if _covers(g) and g.dilation == (1, 1, 1):
+    x = (y.reshape(batch, -1) @ kernel.reshape(-1, y.shape[-1]).T).reshape(batch, *g.window, depth)
+    return _pad(x, [(-low, -high) for low, high in g.padding])
+  painted = y.size // y.shape[-1] * math.prod(kernel.shape[:4])
+  if g.strides == (1, 1, 1) and y.shape[-1] >= FEATURES and painted <= PAINTED:
+    return _paint(y, kernel, g)
+  phases = itertools.product(*(_phases(*sizes) for sizes in zip(*g[:5], g.output)))
+  kernel = kernel.swapaxes(-2, -1)
+  shared = {}  # phases which differ in their kernel only are one convolution
+  for index, phase in enumerate(phases):
+    taps, padding, dilation = zip(*phase)
+    part = kernel[taps]
+    back = g._replace(
+      size=g.output,
+      window=part.shape[:3],
+      strides=(1, 1, 1),
+      padding=padding,
+      dilation=dilation,
+    )
+    shared.setdefault(back, []).append((index, part))
+  x = [None] * math.prod(g.strides)
+  for back, members in shared.items():
+    if 0 in back.window:
+      counts = (-(-size // stride) for size, stride in zip(g.size, g.strides))
+      found = jnp.zeros((batch, *counts, depth * len(members)), y.dtype)
+    else:
+      found = convolve(y, jnp.concatenate([part for _, part in members], axis=-1), g=back)
+    for (index, _), piece in zip(members, jnp.split(found, len(members), axis=-1)):
+      x[index] = piece
+  return _interleave(x, g)
+
+
+def kernel_gradient(x, y, *, g):
+  """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
+  depth, features = x.shape[-1], y.shape[-1]
+  if _covers(g):
+    kernel = _patches(x, g).reshape(x.shape[0], -1).T @ y.reshape(-1, features)
+    return kernel.reshape(*g.window, depth, features)
+  kernel = _kernel_gradient_2d(_fold_time(x, g), y.reshape(-1, *g.output[1:], features), g)
+  kernel = kernel.reshape(*g.window[1:], g.window[0], depth, features)
+  return kernel.transpose(2, 0, 1, 3, 4)
+
+
+def _paint(y, kernel, g):
+  """input_gradient of stride one: one product, then each pixel of y paints its window into x."""
+  windows = lax.dot_general(y, kernel, (((4,), (4,)), ((), ())))  # [batch, *output, *window, in]
+  x = jnp.zeros((), y.dtype)
+  for tap in itertools.product(*map(range, g.window)):
+    padding = [
+      (t * d - low, (w - 1 - t) * d - high)
+      for t, w, d, (low, high) in zip(tap, g.window, g.dilation, g.padding)
+    ]
+    x += _pad(windows[:, :, :, :, *tap], padding)
+  return x
+
+
+def _covers(g):
+  """Whether the window is put in one place only."""
+  return g.output == (1, 1, 1)
+
+
+def _patches(x, g):
+  """The taps of the only window: [batch, *size, in] -> [batch, *window, in]."""
+  return _pad(x, g.padding)[:, :: g.dilation[0], :: g.dilation[1], :: g.dilation[2]]
+
+
+def _fold_time(x, g):
+  """[batch, time, height, width, in] -> [batch * output time, height, width, taps in time * in]."""
+  x = _pad(x, (g.padding[0], (0, 0), (0, 0)))
+  x = jnp.concatenate([_tap(x, 1, 0, i, g) for i in range(g.window[0])], axis=-1)
+  return x.reshape(-1, *x.shape[2:])
+
+
+def _unfold_space(x, g):
+  """[batch, height, width, in] -> [batch, output height, output width, window, in]."""
+  x = _pad(x, g.padding[1:])
+  taps = itertools.product(range(g.window[1]), range(g.window[2]))
+  return jnp.stack([_tap(_tap(x, 1, 1, i, g), 2, 2, j, g) for i, j in taps], axis=-2)
+
+
+def _tap(x, axis, dimension, index, g):
+  """What tap `index` of the window sees along one dimension, which is `axis` of x."""
+  start, stride = index * g.dilation[dimension], g.strides[dimension]
+  stop = start + (g.output[dimension] - 1) * stride + 1
+  return lax.slice_in_dim(x, start, stop, stride, axis)
+
+
+def _convolve_2d(x, kernel, g):
+  """[batch, height, width, in], [window height, window width, in, out] -> canonical, or a product."""
+  elements = x.shape[0] * math.prod(g.output[1:]) * math.prod(kernel.shape[:3])
+  if g.window[1:] == (1, 1) or (elements <= PATCHES and kernel.shape[-1] >= FEATURES):
+    patches = _unfold_space(x, g)
+    kernel = kernel.reshape(-1, kernel.shape[-1])
+    return patches.reshape(*patches.shape[:3], -1) @ kernel
+  x, padding = _crop(x, g.padding[1:])
+  return lax.conv_general_dilated(
+    x,
+    kernel,
+    g.strides[1:],
+    padding,
+    rhs_dilation=g.dilation[1:],
+    dimension_numbers=DIMENSIONS,
+  )
+
+
+def _kernel_gradient_2d(x, y, g):
+  """[batch, height, width, in], [batch, output height, output width, out] -> [window h, w, in, out]."""
+  batch, features = y.shape[0], y.shape[-1]
+  pixels = y.size // features
+  window = math.prod(g.window[1:])
+  if window == 1 or pixels * window * x.shape[-1] <= PATCHES:
+    patches = _unfold_space(x, g).reshape(pixels, -1)
+    kernel = lax.dot_general(patches, y.reshape(pixels, features), (((0,), (0,)), ((), ())))
+    return kernel.reshape(*g.window[1:], -1, features)
+
+  x, padding = _crop(x, g.padding[1:])
+  fits = max(1, PIXELS * batch // pixels)
+  together = max(n for n in range(1, min(batch, fits) + 1) if batch % n == 0)
+
+  def add_part(kernel, part):
+    x, y = part
+    return (
+      kernel
+      + lax.conv_general_dilated(
+        x.transpose(3, 1, 2, 0),  # in as the batch, the batch as the channels to sum over
+        y.transpose(1, 2, 0, 3),
+        g.dilation[1:],
+        padding,
+        rhs_dilation=g.strides[1:],
+        dimension_numbers=DIMENSIONS,
+      ),
+      None,
+    )
+
+  parts = [array.reshape(-1, together, *array.shape[1:]) for array in (x, y)]
+  kernel = jnp.zeros((x.shape[-1], *g.window[1:], features), y.dtype)
+  return jax.lax.scan(add_part, kernel, tuple(parts))[0].transpose(1, 2, 0, 3)
+
+
+def _phases(size, window, stride, padding, dilation, output):
+  """How x [size] is computed from y [output], along one dimension.
+
+  Pixel i of x is tap a of output j where i + low = j * stride + a * dilation. The pixels i = first,
+  first + stride, ... of one phase share their taps; with these reversed it is a convolution.
+
+  Returns:
+    for each first pixel 0 ... stride - 1: the taps (a reversed slice), the padding of y for ceil(size
+    / stride) results, and the dilation.
+  """
+  low = padding[0]
+  count = -(-size // stride)
+  common = math.gcd(stride, dilation)
+  spacing = dilation // common  # of y's pixels which successive taps see
+  phases = []
+  for first in range(stride):
+    residue = (first + low) % stride
+    taps = [a for a in range(window) if (a * dilation - residue) % stride == 0]
+    if not taps:
+      phases.append((slice(0, 0), (0, 0), 1))  # x does not reach y
+      continue
+    newest = (first + low - taps[0] * dilation) // stride  # the output which tap taps[0] belongs to
+    reach = (len(taps) - 1) * spacing
+    before = taps[0] - stride // common
+    phases.append(
+      (
+        slice(taps[-1], before if before >= 0 else None, -(stride // common)),
+        (reach - newest, count - 1 + newest - (output - 1)),
+        spacing,
+      )
+    )
+  return phases
+
+
+def _interleave(phases, g):
+  """One array a phase, in the order of their first pixels -> [batch, *size, in]."""
+  if len(phases) == 1:
+    return phases[0]
+  batch, *counts, depth = phases[0].shape
+  x = jnp.stack(phases).reshape(*g.strides, batch, *counts, depth)
+  x = x.transpose(3, 4, 0, 5, 1, 6, 2, 7)  # batch, then (count, stride) of each dimension
+  x = x.reshape(batch, *(n * s for n, s in zip(counts, g.strides)), depth)
+  return x[:, : g.size[0], : g.size[1], : g.size[2]]
+
+
+def _pad(x, padding):
+  """Zeros around the dimensions between first and last; a negative padding crops."""
+  if not any(map(any, padding)):
+    return x
+  return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*p, 0) for p in padding), (0, 0, 0)])
+
+
+def _crop(x, padding):
+  """Carries out the negative padding: x and the padding which is left."""
+  x = _pad(x, [(min(low, 0), min(high, 0)) for low, high in padding])
+  return x, [(max(low, 0), max(high, 0)) for low, high in padding]

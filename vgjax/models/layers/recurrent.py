@@ -1,0 +1,191 @@
+"""Recurrent loops whose convolutions are fast in both directions.
+
+`unroll` is `jax.lax.scan` for cells that convolve with kernels which do not change in time:
+
+* A kernel's gradient is a sum over time. It is one big convolution over all steps after the backward
+  loop, not a small one in every step.
+* What can be computed of a kernel alone is computed once, before the loop: on the CPU the kernel's
+  Winograd transform (`winograd.py`), in float32 and for windows of 3 or 5.
+* The first step starts from no state, so what it would convolve with zeros is skipped.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from vgjax.models.layers import conv_ops, winograd
+
+Array = Any
+Tree = Any
+
+
+def unroll(cell: Callable, kernels: Mapping[str, Array], inputs: Tree) -> tuple[Tree, Tree]:
+  """Runs a cell over time.
+
+  Args:
+    cell: `(convolve, carry, x) -> (carry, y)`. `convolve(name, x)` is the stride-1 convolution of
+      x [batch, height, width, in] with `kernels[name]`, at unchanged size; a name is used at most
+      once a step. If x has fewer channels than the kernel reads, the missing last ones are zero. The
+      carry is None in the first step. A cell must get all arrays through its arguments.
+    kernels: [window, window, in, out] each, with an odd window.
+    inputs: arrays [time, ...], with at least two steps.
+
+  Returns:
+    The last carry, and every step's y stacked to [time, ...].
+  """
+  return _unroll(cell, dict(kernels), inputs)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _unroll(cell, kernels, inputs):
+  outputs, _ = _run(cell, kernels, None, inputs)
+  return outputs
+
+
+def _run(cell, kernels, probes, inputs):
+  """The loop. Returns ((carry, ys), what was convolved: in the first step, in the others).
+
+  `probes` are zeros added to the result of each convolution, for the sake of their gradients.
+  """
+  prepared = {name: _prepare(kernel) for name, kernel in kernels.items()}
+
+  def step(carry, x, probes):
+    convolved = {}
+
+    def convolve(name, x):
+      if name in convolved:
+        raise ValueError(f"the kernel {name!r} is used twice in one step")
+      convolved[name] = x
+      y = _convolve(x, kernels[name], prepared[name])
+      return y if probes is None else _with_probe(y, probes[name])
+
+    carry, y = cell(convolve, carry, x)
+    return carry, (y, convolved)
+
+  first_probes, rest_probes = probes if probes is not None else (None, None)
+  first_input = jax.tree.map(lambda x: x[0], inputs)
+  rest_inputs = jax.tree.map(lambda x: x[1:], inputs)
+  carry, (first_y, first) = step(None, first_input, first_probes)
+  carry, (rest_y, rest) = lax.scan(
+    lambda carry, xs: step(carry, *xs), carry, (rest_inputs, rest_probes)
+  )
+  ys = jax.tree.map(lambda y, ys: jnp.concatenate([y[None], ys]), first_y, rest_y)
+  return (carry, ys), (first, rest)
+
+
+def _unroll_forward(cell, kernels, inputs):
+  _, convolved = jax.eval_shape(functools.partial(_run, cell), kernels, None, inputs)
+  probes = tuple(
+    {name: jnp.zeros((*x.shape[:-1], kernels[name].shape[-1]), x.dtype) for name, x in xs.items()}
+    for xs in convolved
+  )
+
+  def run(probes, inputs):
+    return _run(cell, kernels, probes, inputs)
+
+  outputs, backward, convolved = jax.vjp(run, probes, inputs, has_aux=True)
+  return outputs, (backward, convolved, kernels)
+
+
+def _unroll_backward(cell, residuals, cotangents):
+  del cell
+  backward, (first_x, rest_x), kernels = residuals
+  (first_y, rest_y), d_inputs = backward(cotangents)
+  gradients = {}
+  for name, kernel in kernels.items():
+    parts = []
+    if name in first_x:
+      parts.append(_kernel_gradient(first_x[name], first_y[name], kernel))
+    if name in rest_x:
+      x, y = (a.reshape(-1, *a.shape[2:]) for a in (rest_x[name], rest_y[name]))
+      parts.append(_kernel_gradient(x, y, kernel))
+    gradients[name] = sum(parts) if parts else jnp.zeros_like(kernel)
+  return gradients, d_inputs
+
+
+_unroll.defvjp(_unroll_forward, _unroll_backward)
+
+
+@jax.custom_vjp
+def _with_probe(y, probe):
+  """y; its cotangent is also that of the probe."""
+  del probe
+  return y
+
+
+_with_probe.defvjp(lambda y, probe: (y, None), lambda _, y: (y, y))
+
+
+def _geometry(kernel, spatial):
+  window = kernel.shape[:2]
+  pads = tuple((size // 2, size // 2) for size in window)
+  return conv_ops.make_geometry(spatial, window, (1, 1), pads, (1, 1), 1)
+
+
+def _prepare(kernel):
+  """What Winograd convolutions need of a kernel; None where there are none."""
+  if kernel.dtype != jnp.float32 or kernel.shape[0] not in (3, 5):
+    return None
+  return winograd.transform_kernel(kernel)
+
+
+@jax.custom_vjp
+def _convolve(x, kernel, prepared):
+  """Convolution whose gradient is taken with respect to x only."""
+  channels = x.shape[-1]
+  geometry = _geometry(kernel, x.shape[1:3])
+
+  def native(x, kernel, prepared):
+    return conv_ops.convolve(x, kernel[..., :channels, :], geometry)
+
+  def fast(x, kernel, prepared):
+    return winograd.convolve(x, prepared[:, :channels], kernel.shape[0])
+
+  if prepared is None or not winograd.supports(kernel.shape, x.shape[1:3]):
+    return native(x, kernel, prepared)
+  return lax.platform_dependent(x, kernel, prepared, cpu=fast, default=native)
+
+
+def _convolve_forward(x, kernel, prepared):
+  return _convolve(x, kernel, prepared), (kernel, prepared, x)
+
+
+def _convolve_backward(residuals, y):
+  kernel, prepared, x = residuals
+  channels = x.shape[-1]
+  geometry = _geometry(kernel, x.shape[1:3])
+
+  def native(y, kernel, prepared):
+    return conv_ops.input_gradient(y, kernel[..., :channels, :], geometry)
+
+  def fast(y, kernel, prepared):
+    return winograd.input_gradient(y, prepared[:, :channels], kernel.shape[0])
+
+  if prepared is None or not winograd.supports(kernel.shape, x.shape[1:3]):
+    return native(y, kernel, prepared), None, None
+  return lax.platform_dependent(y, kernel, prepared, cpu=fast, default=native), None, None
+
+
+_convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+def _kernel_gradient(x, y, kernel):
+  """Gradient of a kernel, zero for the input channels that x [batch, height, width, in] lacks."""
+  geometry = _geometry(kernel, x.shape[1:3])
+
+  def native(x, y):
+    return conv_ops.kernel_gradient(x, y, geometry)
+
+  def fast(x, y):
+    return winograd.kernel_gradient(x, y, kernel.shape[0])
+
+  if kernel.dtype != jnp.float32 or not winograd.supports(kernel.shape, x.shape[1:3]):
+    gradient = native(x, y)
+  else:
+    gradient = lax.platform_dependent(x, y, cpu=fast, default=native)
+  missing = kernel.shape[-2] - x.shape[-1]
+  return jnp.pad(gradient, ((0, 0), (0, 0), (0, missing), (0, 0)))
