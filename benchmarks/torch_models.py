@@ -16,9 +16,7 @@ from torch.nn import functional as F
 
 def conv(inputs, outputs, size, *, stride=1, dilation=1, groups=1, bias=True):
   """A convolution that keeps the size when its stride is 1."""
-  return nn.Conv2d(
-    inputs, outputs, size, stride, dilation * (size // 2), dilation, groups, bias=bias
-  )
+  return nn.Conv2d(inputs, outputs, size, stride, dilation * (size // 2), dilation, groups, bias=bias)
 
 
 class FrameLayer(nn.Module):
@@ -45,8 +43,7 @@ class FrameCoder(nn.Module):
   def __init__(self, channels, features, layers, translator):
     super().__init__()
     self.encoder = nn.ModuleList(
-      FrameLayer(features if index else channels, features, stride=1 + index % 2)
-      for index in range(layers)
+      FrameLayer(features if index else channels, features, stride=1 + index % 2) for index in range(layers)
     )
     self.translator = translator
     self.decoder = nn.ModuleList(
@@ -93,8 +90,7 @@ class InceptionTranslator(nn.Module):
 
     self.down = nn.ModuleList(block(hidden if i else channels, hidden) for i in range(blocks))
     self.up = nn.ModuleList(
-      block(2 * hidden if i else hidden, channels if i == blocks - 1 else hidden)
-      for i in range(blocks)
+      block(2 * hidden if i else hidden, channels if i == blocks - 1 else hidden) for i in range(blocks)
     )
 
   def forward(self, x):
@@ -228,9 +224,7 @@ class ConvLSTM(nn.Module):
     prediction, predictions = torch.zeros_like(patches[:, 0]), []
     for t in range(time - 1):
       x = mask[:, t] * patches[:, t] + (1 - mask[:, t]) * prediction
-      for layer, (from_input, from_hidden) in enumerate(
-        zip(self.from_input, self.from_hidden, strict=True)
-      ):
+      for layer, (from_input, from_hidden) in enumerate(zip(self.from_input, self.from_hidden, strict=True)):
         i, f, g, o = (from_input(x) + from_hidden(h[layer])).chunk(4, 1)
         c[layer] = torch.sigmoid(f) * c[layer] + torch.sigmoid(i) * torch.tanh(g)
         x = h[layer] = torch.sigmoid(o) * torch.tanh(c[layer])

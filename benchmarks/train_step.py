@@ -45,9 +45,7 @@ def vgjax_step(name, batch_size):
 
   module = importlib.import_module(f"vgjax.models.{name}").Module()
   key = jax.random.key(0)
-  video = jax.random.uniform(
-    key, (batch_size, GIVEN + PREDICTED, SIDE, SIDE, 1), minval=-1, maxval=1
-  )
+  video = jax.random.uniform(key, (batch_size, GIVEN + PREDICTED, SIDE, SIDE, 1), minval=-1, maxval=1)
   mask = jnp.broadcast_to(
     (jnp.arange(GIVEN + PREDICTED) < GIVEN).astype(jnp.float32).reshape(1, -1, 1, 1, 1), video.shape
   )

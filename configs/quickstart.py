@@ -27,7 +27,11 @@ def get_config(variant: str = "") -> ConfigDict:
       method=dict(name="predictor", losses=dict(centroid=5.0, mse=0.3)),
       optim=dict(
         predictor=dict(
-          name="adamw", learning_rate=3e-3, schedule=dict(name="onecycle", rise=0.1), clip=1.0, weight_decay=1e-4
+          name="adamw",
+          learning_rate=3e-3,
+          schedule=dict(name="onecycle", rise=0.1),
+          clip=1.0,
+          weight_decay=1e-4,
         )
       ),
       loader=dict(threads=1),

@@ -37,7 +37,7 @@ def get_config(variant: str = "") -> ConfigDict:
         frames=dict(name="frames", every=1000, split="valid", num_videos=200),
         grid=dict(name="grid", every=1000, split="valid", num_videos=4),
       ),
-      checkpoint=dict(every=1000, keep=2, best="frames/mse"),
+      checkpoint=dict(every=1000, keep=2, best="valid/frames/mse"),
       log=dict(every=50),
     )
   )

@@ -31,7 +31,7 @@ def test_train_evaluate_and_sample_from_the_workdir_alone(tmp_path):
 
 
 def test_help_shows_what_to_type():
-  code, output = processes.launch("--help")
+  _, output = processes.launch("--help")
   assert "python -m vgjax.launch --config configs/quickstart.py --workdir runs/quickstart" in output
   for flag in ("--config", "--workdir", "--mode", "--split", "--checkpoint"):
     assert flag in output

@@ -34,8 +34,12 @@ def test_two_processes_train_the_run_of_one(tmp_path):
 
 
 def test_sigterm_to_one_process_stops_both_after_the_same_step(tmp_path):
-  arguments = (f"--config={processes.TINY}", "--config.steps=4000", "--config.checkpoint.every=1000",
-    f"--workdir={tmp_path}")
+  arguments = (
+    f"--config={processes.TINY}",
+    "--config.steps=4000",
+    "--config.checkpoint.every=1000",
+    f"--workdir={tmp_path}",
+  )
   started = [
     processes.start(*arguments, "--config.mesh.data=-1", devices=1, **env) for env in processes.cluster(2)
   ]

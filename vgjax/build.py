@@ -77,6 +77,7 @@ def _build(
   configs.check(batch_loader.train_batches, loader, 1, where="config.loader", fixed=Run.LOADER_ARGUMENTS)
   configs.check(Logger, log, 2, where="config.log", fixed=("start", "total"))
   configs.check(Checkpoints, checkpoint, 1, where="config.checkpoint", fixed=("read_only",))
+  _check_best(checkpoint.get("best"), evaluators)
   run = Run(
     config=plain,
     workdir=Path(workdir).absolute() if workdir is not None else None,
@@ -157,6 +158,18 @@ def _opener(part):
     return configs.call(maker, arguments, where="config.data", split=split)
 
   return open_split
+
+
+def _check_best(best, evaluators):
+  """`checkpoint.best` must be a number that an evaluator yields while training."""
+  if best is None:
+    return
+  known = [f"{part.get('split', 'valid')}/{name}/" for name, part in evaluators.items() if part.get("every")]
+  if not best.startswith(tuple(known)):
+    raise ConfigError(
+      f'config.checkpoint.best = "{best}" names no evaluator that runs while training; it must begin with'
+      f" one of {known}, and end with a metric"
+    )
 
 
 def _check_batch(batch_size, accumulate, mesh):

@@ -105,7 +105,7 @@ class Checkpoints:
     """An error while writing, whatever library it comes from, as one that names the folder."""
     try:
       yield
-    except Exception as error:
+    except (OSError, ValueError, RuntimeError) as error:  # what Python, tensorstore and orbax raise
       reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
       raise WorkdirError(
         f"cannot write to the workdir {self.folder.parent}: saving a checkpoint failed ({reason});"

@@ -26,8 +26,12 @@ class Clock:
     self._marks.append(self._now())
 
   @property
+  def steps_per_second(self) -> float:
+    return (len(self._marks) - 1) / self._seconds()
+
+  @property
   def videos_per_second(self) -> float:
-    return self._batch_size * (len(self._marks) - 1) / self._seconds()
+    return self._batch_size * self.steps_per_second
 
   @property
   def input_wait(self) -> float:

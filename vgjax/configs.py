@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from vgjax.errors import ConfigError
+from vgjax.errors import ConfigError, VgjaxError
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -52,13 +52,18 @@ def call(function: Callable, config: Mapping[str, Any], *args: Any, where: str, 
     ConfigError: an unknown or a missing key.
   """
   check(function, config, len(args), where=where, fixed=fixed)
-  return function(*args, **config, **fixed)
+  try:
+    return function(*args, **config, **fixed)
+  except VgjaxError:
+    raise
+  except ValueError as error:  # a value that the function refuses
+    raise ConfigError(f"{where}: {error}") from error
 
 
 def check(
   function: Callable, config: Mapping[str, Any], num_args: int, *, where: str, fixed: Iterable[str] = ()
 ) -> None:
-  """What `call` checks before it calls; `num_args` positional arguments and `fixed` keys are the program's."""
+  """What `call` checks first; `num_args` positional arguments and the keys `fixed` are the program's."""
   known = parameters(function)
   takes_any = any(p.kind == p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
   positional = [k for k, p in known.items() if p.kind == p.POSITIONAL_OR_KEYWORD][:num_args]

@@ -12,7 +12,8 @@ def initialize() -> None:
 
   Must run before anything asks jax for its devices. Hosts are found
 
-  * on a cloud TPU pod, under SLURM (`srun`), Open MPI or Kubernetes, by jax itself;
+  * under SLURM (`srun`) and Open MPI, which start one process for each GPU, by jax itself;
+  * on a TPU slice whose environment lists its workers (TPU_WORKER_HOSTNAMES), by jax itself;
   * anywhere else by the variables JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES
     and JAX_PROCESS_ID.
   """

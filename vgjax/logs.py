@@ -9,7 +9,6 @@ import json
 import math
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +20,7 @@ from tqdm.auto import tqdm
 
 
 class Writer(Protocol):
-  """One place that numbers and pictures go to. Pictures are uint8 `[height, width, 3]`, videos `[time, ...]`."""
+  """One place for numbers and pictures: uint8 `[height, width, channels]`, videos `[time, ...]`."""
 
   def numbers(self, step: int, numbers: Mapping[str, float]) -> None: ...
   def picture(self, step: int, name: str, picture: np.ndarray) -> None: ...
@@ -130,20 +129,18 @@ class Progress:
 
   def __init__(self, *, start: int, total: int, every: int):
     self._live = sys.stderr.isatty() or "ipykernel" in sys.modules
-    self._every, self._total, self._start = every, total, start
-    self._began = time.monotonic()
+    self._every, self._total = every, total
     self._bar = tqdm(
       initial=start, total=total, unit="step", dynamic_ncols=True, disable=not self._live, smoothing=0.05
     )
 
-  def update(self, step: int, text: str) -> None:
-    """Says that `step` steps are done."""
+  def update(self, step: int, text: str, steps_per_second: float) -> None:
+    """Says that `step` steps are done, and how fast they go just now."""
     if self._live:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
     elif step % self._every == 0 or step == self._total:
-      seconds = time.monotonic() - self._began
-      left = seconds / max(1, step - self._start) * (self._total - step)
+      left = (self._total - step) / steps_per_second
       print(f"step {step}/{self._total}  {text}  {tqdm.format_interval(left)} left", flush=True)
 
   def say(self, text: str) -> None:
@@ -207,9 +204,9 @@ class Logger:
     for writer in self._writers:
       writer.video(step, name, video, fps)
 
-  def step(self, step: int, text: str) -> None:
+  def step(self, step: int, text: str, steps_per_second: float) -> None:
     if self.progress:
-      self.progress.update(step, text)
+      self.progress.update(step, text, steps_per_second)
 
   def say(self, text: str) -> None:
     if self.progress:

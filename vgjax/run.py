@@ -56,7 +56,14 @@ class Run:
   loader_options: Mapping[str, Any]
 
   # What the program itself tells `loader.train_batches`; the rest is `config.loader`'s.
-  LOADER_ARGUMENTS: ClassVar = ("batch_size", "seed", "start_step", "num_steps", "process_index", "process_count")
+  LOADER_ARGUMENTS: ClassVar = (
+    "batch_size",
+    "seed",
+    "start_step",
+    "num_steps",
+    "process_index",
+    "process_count",
+  )
 
   # -- the state -------------------------------------------------------------------------------
 
@@ -151,17 +158,6 @@ class Run:
     for number, batch in enumerate(host_batches):
       yield self._give_task(self.put(batch), jax.random.fold_in(key, number))
 
-  def card(self, split: str) -> dict[str, Any]:
-    """What a protocol card says of this run's data, task and method."""
-    return {
-      **self.source(split).card(),
-      "task": self.config["task"],
-      "method": self.config["method"],
-      "models": self.config["models"],
-      "ema": sorted(b for b, o in self.optimizers.items() if o.ema is not None),
-      "seed": self.seed,
-    }
-
   def num_parameters(self) -> dict[str, int]:
     """The number of parameters of each branch."""
     return {
@@ -170,12 +166,17 @@ class Run:
     }
 
   def check_task(self, given: int) -> None:
-    """Refuses a task that does not give the first `given` frames, which the model reads as exact."""
-    if not given:
-      return
+    """Applies the task to an example, before anything is computed.
+
+    Args:
+      given: how many first frames the model reads as exact.
+
+    Raises:
+      ValueError: the task does not fit the videos, or gives other frames than the model reads.
+    """
     batch = {k: jnp.asarray(v) for k, v in self._example_batch.items()}
     mask = self.task(step.prepare(batch), jax.random.key(0))["mask"]
-    if mask.shape[1] <= given or not bool(jnp.all(mask[:, :given] == 1)):
+    if given and (mask.shape[1] <= given or not bool(jnp.all(mask[:, :given] == 1))):
       raise ValueError(
         f"config.task gives other frames than the model reads: config.models.*.given = {given} needs"
         f" the first {given} of {mask.shape[1]} frames; set given=0 for a model that reads hint and mask,"

@@ -1,4 +1,4 @@
-"""The config of a run folder, as a config file: `--config vgjax/saved_config.py:RUNDIR` reads RUNDIR/config.json."""
+"""The config of a run folder as a config file: `--config vgjax/saved_config.py:RUNDIR`."""
 
 from ml_collections import ConfigDict
 

@@ -35,9 +35,7 @@ class StopSignal:
     """Whether to stop after `step`; the same answer on every host."""
     if jax.process_count() == 1:
       return self._told
-    return step % _ASK_EVERY == 0 and bool(
-      multihost_utils.process_allgather(np.asarray(self._told)).any()
-    )
+    return step % _ASK_EVERY == 0 and bool(multihost_utils.process_allgather(np.asarray(self._told)).any())
 
   def close(self) -> None:
     for number, handler in self._old.items():

@@ -63,7 +63,7 @@ def train(run: Run) -> TrainState:
       evaluated = {}
       if not stopping:
         due = [n for n, e in run.evaluators.items() if e.every and step % e.every == 0]
-        if due and step < run.steps:
+        if due:
           settle(0)
           with clock.paused():
             evaluated = evaluate(run, state, names=due, logger=logger).logged
@@ -105,4 +105,4 @@ def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock
   if step % logger.every == 0 or step == run.steps:
     logger.numbers(step, numbers | speed)
   shown = "  ".join(f"{branch} {loss:.4g}" for branch, loss in losses.items())
-  logger.step(step, f"loss {shown}  {clock.videos_per_second:.3g} videos/s")
+  logger.step(step, f"loss {shown}  {clock.videos_per_second:.3g} videos/s", clock.steps_per_second)

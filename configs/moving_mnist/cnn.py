@@ -26,7 +26,7 @@ def get_config(variant: str = "") -> ConfigDict:
         frames=dict(name="frames", every=6250, split="valid", num_videos=1000),
         grid=dict(name="grid", every=6250, split="valid", num_videos=4),
       ),
-      checkpoint=dict(every=6250, keep=2, best="frames/mse"),
+      checkpoint=dict(every=6250, keep=2, best="valid/frames/mse"),
       log=dict(every=50),
     )
   )

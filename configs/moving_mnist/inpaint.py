@@ -25,7 +25,7 @@ def get_config(variant: str = "") -> ConfigDict:
         frames=dict(name="frames", every=5000, split="valid", num_videos=1000),
         grid=dict(name="grid", every=5000, split="valid", num_videos=4),
       ),
-      checkpoint=dict(every=5000, keep=2, best="frames/mse"),
+      checkpoint=dict(every=5000, keep=2, best="valid/frames/mse"),
       log=dict(every=50),
     )
   )

@@ -30,9 +30,7 @@ def make(name, **fields):
 
 def inputs(time, channels=1, given=2, side=8, batch=2):
   """(hint, mask) of a video of which the first frames are given."""
-  video = jax.random.uniform(
-    jax.random.key(3), (batch, time, side, side, channels), minval=-1, maxval=1
-  )
+  video = jax.random.uniform(jax.random.key(3), (batch, time, side, side, channels), minval=-1, maxval=1)
   mask = (jnp.arange(time) < given).astype(jnp.float32).reshape(1, time, 1, 1, 1)
   mask = jnp.broadcast_to(mask, (*video.shape[:-1], 1))
   return video * mask, mask
@@ -218,9 +216,7 @@ def test_convlstm_takes_any_length():
 def count(module):
   """Number of parameters at the published Moving MNIST size; computes nothing."""
   hint = jax.ShapeDtypeStruct((1, 20, 64, 64, 1), jnp.float32)
-  shapes = jax.eval_shape(
-    lambda hint: module.init(jax.random.key(0), hint, hint, train=False), hint
-  )
+  shapes = jax.eval_shape(lambda hint: module.init(jax.random.key(0), hint, hint, train=False), hint)
   return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
 

@@ -13,9 +13,7 @@ from vgjax.models.layers.recurrent import unroll
 
 def plain(x, kernel):
   """lax's convolution at unchanged size."""
-  return lax.conv_general_dilated(
-    x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-  )
+  return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 @pytest.mark.parametrize("window", [3, 5])

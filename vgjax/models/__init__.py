@@ -1,1 +1,1 @@
-"""Networks: one file an architecture, `Module` on its last line; they know tensors, nothing about learning."""
+"""Networks: a file each, with `Module` on its last line. They know tensors, nothing about learning."""

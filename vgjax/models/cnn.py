@@ -81,9 +81,7 @@ class CNN(nn.Module):
       (up(widths[level], f"up_{level}"), conv(widths[level], f"merge_{level}"), norm(f"up_norm_{level}"))
       for level in reversed(range(self.levels))
     ]
-    readout = Conv(
-      time * channels, 1, kernel_init=nn.initializers.zeros, dtype=self.dtype, name="readout"
-    )
+    readout = Conv(time * channels, 1, kernel_init=nn.initializers.zeros, dtype=self.dtype, name="readout")
 
     def network(frames):
       x = rearrange(frames, "b t h w c -> b h w (t c)")
@@ -99,9 +97,7 @@ class CNN(nn.Module):
       base = frames[:, -1:] if self.given else frames
       return base[..., :channels] + change
 
-    return window.predict_window(
-      network, hint, mask, given=self.given, predicted=self.predicted
-    )
+    return window.predict_window(network, hint, mask, given=self.given, predicted=self.predicted)
 
 
 Module = CNN

@@ -79,9 +79,7 @@ class GateKernel(nn.Module):
       shape = (self.kernel_size, self.kernel_size, channels, 4 * self.features)
       return self.param(name, torch_kernel(), shape, jnp.float32)
 
-    return jnp.concatenate(
-      [kernel("input_kernel", inputs), kernel("hidden_kernel", self.features)], axis=-2
-    )
+    return jnp.concatenate([kernel("input_kernel", inputs), kernel("hidden_kernel", self.features)], axis=-2)
 
 
 class ConvLSTM(nn.Module):

@@ -93,9 +93,7 @@ class InceptionTranslator(nn.Module):
     """Maps x [batch, height, width, channels] to its own shape."""
 
     def block(features, name):
-      return InceptionBlock(
-        self.hidden // 2, features, self.kernel_sizes, self.groups, self.dtype, name=name
-      )
+      return InceptionBlock(self.hidden // 2, features, self.kernel_sizes, self.groups, self.dtype, name=name)
 
     channels = x.shape[-1]
     skips = []
@@ -176,9 +174,7 @@ class SimVP(nn.Module):
       code = rearrange(code, "b h w (t c) -> (b t) h w c", t=time)
       return rearrange(decoder(code, skip), "(b t) h w c -> b t h w c", t=time)
 
-    return window.predict_window(
-      network, hint, mask, given=self.given, predicted=self.predicted
-    )
+    return window.predict_window(network, hint, mask, given=self.given, predicted=self.predicted)
 
 
 Module = SimVP

@@ -228,9 +228,7 @@ class SimVPv2(nn.Module):
       code = rearrange(code, "b h w (t c) -> (b t) h w c", t=time)
       return rearrange(decoder(code, skip), "(b t) h w c -> b t h w c", t=time)
 
-    return window.predict_window(
-      network, hint, mask, given=self.given, predicted=self.predicted
-    )
+    return window.predict_window(network, hint, mask, given=self.given, predicted=self.predicted)
 
 
 Module = SimVPv2

@@ -30,8 +30,7 @@ def check_size(height: int, width: int, layers: int):
   factor = scale_factor(layers)
   if height % factor or width % factor:
     raise ValueError(
-      f"with {layers} spatial layers height and width must be multiples of {factor},"
-      f" not {height}x{width}"
+      f"with {layers} spatial layers height and width must be multiples of {factor}, not {height}x{width}"
     )
 
 

@@ -70,9 +70,7 @@ def _run(cell, kernels, probes, inputs):
   first_input = jax.tree.map(lambda x: x[0], inputs)
   rest_inputs = jax.tree.map(lambda x: x[1:], inputs)
   carry, (first_y, first) = step(None, first_input, first_probes)
-  carry, (rest_y, rest) = lax.scan(
-    lambda carry, xs: step(carry, *xs), carry, (rest_inputs, rest_probes)
-  )
+  carry, (rest_y, rest) = lax.scan(lambda carry, xs: step(carry, *xs), carry, (rest_inputs, rest_probes))
   ys = jax.tree.map(lambda y, ys: jnp.concatenate([y[None], ys]), first_y, rest_y)
   return (carry, ys), (first, rest)
 

@@ -21,9 +21,7 @@ def window(given: int, predicted: int) -> tuple[int, int]:
   return (given + predicted, given) if given else (predicted, predicted // 2)
 
 
-def predict_window(
-  network: Callable, hint: Array, mask: Array, *, given: int, predicted: int
-) -> Array:
+def predict_window(network: Callable, hint: Array, mask: Array, *, given: int, predicted: int) -> Array:
   """Applies a network over frames in [0, 1] to one window of a video.
 
   With `given` > 0 the network continues the first `given` frames; the mask is not read. It makes

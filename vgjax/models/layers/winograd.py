@@ -98,9 +98,7 @@ def tiles_transposed(points: Array, window: int, shape: tuple[int, ...]) -> Arra
   blocks = -(-TILE // pixels) - 1
   _, interpolation, _ = _matrices(window)
   both = np.kron(interpolation, interpolation).astype(points.dtype).T
-  patches = (both @ points.reshape(TILE**2, -1)).reshape(
-    TILE, TILE, batch, rows, columns, channels
-  )
+  patches = (both @ points.reshape(TILE**2, -1)).reshape(TILE, TILE, batch, rows, columns, channels)
   total = 0
   for a in range(blocks + 1):
     for b in range(blocks + 1):
