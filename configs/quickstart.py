@@ -36,7 +36,7 @@ def get_config(variant: str = "") -> ConfigDict:
       ),
       loader=dict(threads=1),
       evaluators=dict(
-        frames=dict(name="frames", every=1500, split="valid", num_videos=128),
+        frames=dict(name="frames", every=1500, split="valid", num_videos=256),
         grid=dict(name="grid", split="valid", num_videos=4),
       ),
       checkpoint=dict(every=1000, keep=2),
@@ -60,7 +60,7 @@ def get_config(variant: str = "") -> ConfigDict:
       config.task.given = 2
       config.models.predictor.update(given=2, predicted=2)
       for evaluator in config.evaluators.values():
-        evaluator.update(every=0, num_videos=4)
+        evaluator.update(every=2, num_videos=4)
     case _:
       raise ValueError(f'no variant "{variant}"; there are: full, smoke')
   return config

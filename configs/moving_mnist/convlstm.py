@@ -46,7 +46,7 @@ def get_config(variant: str = "") -> ConfigDict:
       config.task.given = 2
       config.models.predictor.update(hidden=(8, 8), kernel_size=3)
       for evaluator in config.evaluators.values():
-        evaluator.update(every=0, num_videos=4)
+        evaluator.update(every=2, num_videos=4)
     case _:
       raise ValueError(f'no variant "{variant}"; there is: smoke')
   return config

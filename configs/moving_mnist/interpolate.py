@@ -38,7 +38,7 @@ def get_config(variant: str = "") -> ConfigDict:
       config.task.every = 2
       config.models.predictor.update(predicted=5, channels=16, levels=2)
       for evaluator in config.evaluators.values():
-        evaluator.update(every=0, num_videos=4)
+        evaluator.update(every=2, num_videos=4)
     case _:
       raise ValueError(f'no variant "{variant}"; there is: smoke')
   return config

@@ -41,7 +41,7 @@ def get_config(variant: str = "") -> ConfigDict:
         given=2, predicted=2, spatial_channels=8, temporal_channels=16, temporal_blocks=2
       )
       for evaluator in config.evaluators.values():
-        evaluator.update(every=0, num_videos=4)
+        evaluator.update(every=2, num_videos=4)
     case _:
       raise ValueError(f'no variant "{variant}"; there is: smoke')
   return config

@@ -21,30 +21,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import grain
 import numpy as np
 
 from vgjax.data.pipeline import FOREVER, Batches
+from vgjax.types import Source
 
 Example = dict[str, np.ndarray]
-
-
-class Source(Protocol):
-  """Random access to examples; picklable, and the same in every process."""
-
-  def __len__(self) -> int:
-    """Examples an epoch."""
-    ...
-
-  def example(self, index: int, rng: np.random.Generator) -> Example:
-    """Example `index`. In training `rng` decides what is random; elsewhere it is ignored."""
-    ...
-
-  def card(self) -> dict[str, Any]:
-    """What a protocol card says of this data."""
-    ...
 
 
 class DevicePrefetch:
