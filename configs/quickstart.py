@@ -37,7 +37,7 @@ def get_config(variant: str = "") -> ConfigDict:
       loader=dict(threads=1),
       evaluators=dict(
         frames=dict(name="frames", every=1500, split="valid", num_videos=256),
-        grid=dict(name="grid", split="valid", num_videos=4),
+        grid=dict(name="grid", every=3000, split="valid", num_videos=4),
       ),
       checkpoint=dict(every=1000, keep=2),
       log=dict(every=50),

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import secrets
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -130,8 +131,16 @@ class Progress:
   def __init__(self, *, start: int, total: int, every: int):
     self._live = sys.stderr.isatty() or "ipykernel" in sys.modules
     self._every, self._total = every, total
+    size = shutil.get_terminal_size((100, 24))
     self._bar = tqdm(
-      initial=start, total=total, unit="step", dynamic_ncols=True, disable=not self._live, smoothing=0.05
+      initial=start,
+      total=total,
+      unit="step",
+      # tqdm asks for the size itself, but shows nothing in a terminal that says it has none.
+      ncols=size.columns,
+      nrows=size.lines,
+      disable=not self._live,
+      smoothing=0.05,
     )
 
   def update(self, step: int, text: str, steps_per_second: float) -> None:
