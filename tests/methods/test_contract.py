@@ -86,8 +86,11 @@ def test_eight_devices_equal_one(name, mesh, tmp_path_factory):
   _, one = _train(_run(name, tmp_path_factory, steps=3), 3)
   rules = ((r"kernel", "fsdp"),) if mesh.get("fsdp", 1) > 1 else ()
   if mesh.get("tensor"):
-    rules = ((r"params/.*Dense_1.kernel", (None, "tensor")), *rules)
-  _, eight = _train(_run(name, tmp_path_factory, steps=3, mesh=mesh, rules=rules), 3)
+    rules = ((r"(merge|conv)_\d+/kernel", (None, None, None, "tensor")), *rules)
+  run = _run(name, tmp_path_factory, steps=3, mesh=mesh, rules=rules)
+  used = {axis for s in jax.tree.leaves(run.shardings) for axis in s.spec if axis}
+  assert used == {axis for axis in ("fsdp", "tensor") if mesh.get(axis, 1) > 1}  # the rules do split
+  _, eight = _train(run, 3)
   for ours, theirs in zip(eight, one, strict=True):
     for key in theirs:
       assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (key, mesh)
