@@ -5,7 +5,8 @@
 A step is forward, mean squared error, backward and Adam, float32, at the published Moving MNIST size:
 10 given and 10 predicted frames of 64x64. ConvLSTM learns all 19 next frames. Each side runs in a
 process of its own and they take turns, step by step, so that both meet the same machine; the ratio of the
-shortest steps is the figure to quote. Only the benchmark needs PyTorch: pip install torch.
+shortest steps is the figure to quote. PyTorch runs as it comes; with `--torch_keeps_memory` it too keeps what
+it frees, as vgjax does (`vgjax/memory.py`). Only the benchmark needs PyTorch: pip install torch.
 
 With `--jax_python` and `--torch_python` the two sides may live in different environments.
 """
@@ -33,6 +34,7 @@ def parse():
   parser.add_argument("--json", help="file to write the figures to")
   parser.add_argument("--jax_python", default=sys.executable)
   parser.add_argument("--torch_python", default=sys.executable)
+  parser.add_argument("--torch_keeps_memory", action="store_true", help="see vgjax/memory.py")
   parser.add_argument("--worker", choices=("vgjax", "torch"), help=argparse.SUPPRESS)
   return parser.parse_args()
 
@@ -43,6 +45,9 @@ def vgjax_step(name, batch_size):
   import jax.numpy as jnp
   import optax
 
+  from vgjax import memory
+
+  memory.keep_freed()  # as vgjax.launch does
   module = importlib.import_module(f"vgjax.models.{name}").Module()
   key = jax.random.key(0)
   video = jax.random.uniform(key, (batch_size, GIVEN + PREDICTED, SIDE, SIDE, 1), minval=-1, maxval=1)
@@ -117,7 +122,8 @@ def work(name, side, batch_size):
   """A worker process: answers each line of its input with the seconds that one step took."""
   make = {"vgjax": vgjax_step, "torch": torch_step}[side]
   step, version, compile_seconds = make(name, batch_size)
-  step()  # the first step allocates
+  for _ in range(3):
+    step()  # the first steps allocate
   python = platform.python_version()
   print(json.dumps({"version": version, "python": python, "compile": compile_seconds}), flush=True)
   for _ in sys.stdin:
@@ -126,16 +132,22 @@ def work(name, side, batch_size):
     print(time.perf_counter() - start, flush=True)
 
 
+# glibc's own names for what vgjax/memory.py sets.
+KEEP_FREED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62)}
+PAUSE = 0.05  # seconds; PyTorch's threads spin that long after a step, and would slow the other side
+
+
 class Worker:
   """A worker process, seen from outside."""
 
-  def __init__(self, python, side, name, batch_size):
+  def __init__(self, python, side, name, batch_size, environment={}):
     arguments = ["--worker", side, "--models", name, "--batch_size", str(batch_size)]
     self.process = subprocess.Popen(
       [python, os.path.abspath(__file__), *arguments],
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       text=True,
+      env={**os.environ, **environment},
     )
     self.about = json.loads(self.read())
 
@@ -150,7 +162,9 @@ class Worker:
     """Seconds of one step."""
     self.process.stdin.write("\n")
     self.process.stdin.flush()
-    return float(self.read())
+    seconds = float(self.read())
+    time.sleep(PAUSE)
+    return seconds
 
   def close(self):
     """Ends the process."""
@@ -161,7 +175,8 @@ class Worker:
 def compare(name, options):
   """Times one model on both sides."""
   ours = Worker(options.jax_python, "vgjax", name, options.batch_size)
-  theirs = Worker(options.torch_python, "torch", name, options.batch_size)
+  environment = KEEP_FREED if options.torch_keeps_memory else {}
+  theirs = Worker(options.torch_python, "torch", name, options.batch_size, environment)
   times = {"vgjax": [], "torch": []}
   for _ in range(options.steps):
     times["vgjax"].append(ours.step())

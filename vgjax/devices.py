@@ -6,9 +6,11 @@ from pathlib import Path
 import jax
 from absl import logging
 
+from vgjax import memory
+
 
 def initialize() -> None:
-  """Joins the other hosts of a cluster, if there are any, and turns the compilation cache on.
+  """Joins the other hosts of a cluster, if there are any, and sets up memory and the compilation cache.
 
   Must run before anything asks jax for its devices. Hosts are found
 
@@ -17,6 +19,7 @@ def initialize() -> None:
   * anywhere else by the variables JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES
     and JAX_PROCESS_ID.
   """
+  memory.keep_freed()
   if "JAX_COORDINATOR_ADDRESS" in os.environ:
     jax.distributed.initialize(
       coordinator_address=os.environ["JAX_COORDINATOR_ADDRESS"],

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from vgjax import configs, logs, workdir
+from vgjax import configs, logs, memory, workdir
 from vgjax.clock import Clock
 from vgjax.errors import NonFiniteLoss
 from vgjax.evaluate import evaluate
@@ -59,6 +59,7 @@ def train(run: Run) -> TrainState:
       state, metrics = run.update(state, next(batches))
       pending.append((step, metrics))
       settle(_AHEAD)
+      memory.release_if_scarce()
       stopping = stop.reached(step)
       evaluated = {}
       if not stopping:

@@ -86,6 +86,19 @@ def test_the_forms_for_large_arrays_equal_lax(case, monkeypatch):
   check_equals_lax(*CASES[case])
 
 
+@pytest.mark.parametrize("window, size", [((3, 3), (4, 8)), ((5, 5), (6, 4)), ((2, 3, 3), (3, 8, 4))])
+def test_the_form_with_fewer_multiplications_equals_lax(window, size, monkeypatch):
+  for name in ("CHANNELS", "PAIRS", "PIXELS"):
+    monkeypatch.setattr(conv_dense, f"WINOGRAD_{name}", 1)
+  used = []
+  transform = conv_dense.winograd.transform_kernel
+  monkeypatch.setattr(
+    conv_dense.winograd, "transform_kernel", lambda kernel: used.append(0) or transform(kernel)
+  )
+  check_equals_lax(size, window, 3, 5, dict())
+  assert used
+
+
 def check_equals_lax(size, window, depth, features, options):
   groups = options.get("groups", 1)
   x, kernel = arrays((2, *size, depth), (*window, depth // groups, features))

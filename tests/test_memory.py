@@ -1,0 +1,75 @@
+"""What a step frees is kept: the next step finds its pages in place."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from vgjax import memory
+
+PROGRAM = """
+import resource, sys
+import numpy as np
+if sys.argv[1] == "keep":
+  from vgjax import memory
+  print(memory.keep_freed())
+def touch():
+  np.ones(2**24, np.uint8)  # 16 MiB, given back at once
+touch(); touch()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(8):
+  touch()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(how):
+  done = subprocess.run(
+    [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True,
+    env={"JAX_PLATFORMS": "cpu", "MALLOC_MMAP_THRESHOLD_": "1000000", "PATH": ""},
+  )  # fmt: skip
+  return done.stdout.split()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_freed_memory_is_used_again():
+  kept, faults = page_faults("keep")
+  assert kept == "True"
+  assert int(faults) < 100
+  assert int(page_faults("no")[0]) > 1000
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+  """The module as if nothing had been called, and without the calls' effect on this process."""
+  calls = []
+
+  class Library:
+    def __getattr__(self, name):
+      function = lambda *arguments: calls.append((name, *arguments))
+      vars(self)[name] = function
+      return function
+
+  library = Library()
+  monkeypatch.setattr(memory, "_library", lambda: library)
+  monkeypatch.setattr(memory, "_keeping", False)
+  monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+  return calls
+
+
+def test_with_an_accelerator_nothing_is_changed(fresh, monkeypatch):
+  monkeypatch.setenv("JAX_PLATFORMS", "cuda,cpu")
+  assert not memory.keep_freed() and not fresh
+
+
+def test_a_user_can_turn_it_off(fresh, monkeypatch):
+  monkeypatch.setenv("VGJAX_KEEP_FREED", "0")
+  assert not memory.keep_freed() and not fresh
+
+
+def test_it_is_given_up_where_memory_is_scarce(fresh, monkeypatch):
+  assert memory.keep_freed() and not memory.release_if_scarce()
+  monkeypatch.setattr(memory, "_held", lambda: 10**12)
+  assert memory.release_if_scarce() and not memory.release_if_scarce()
+  assert fresh[-2:] == [("mallopt", -4, 65536), ("malloc_trim", 0)]
