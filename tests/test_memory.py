@@ -68,8 +68,12 @@ def test_a_user_can_turn_it_off(fresh, monkeypatch):
   assert not memory.keep_freed() and not fresh
 
 
-def test_it_is_given_up_where_memory_is_scarce(fresh, monkeypatch):
-  assert memory.keep_freed() and not memory.release_if_scarce()
+def test_what_is_free_is_given_back_once_it_is_much(fresh, monkeypatch):
+  memory.trim()
+  assert not fresh  # nothing is kept, so nothing is given back
+  assert memory.keep_freed()
+  memory.trim()
+  assert ("malloc_trim", 0) not in fresh
   monkeypatch.setattr(memory, "_held", lambda: 10**12)
-  assert memory.release_if_scarce() and not memory.release_if_scarce()
-  assert fresh[-2:] == [("mallopt", -4, 65536), ("malloc_trim", 0)]
+  memory.trim()
+  assert fresh[-1] == ("malloc_trim", 0)

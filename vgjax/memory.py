@@ -5,8 +5,8 @@ The library hands a piece that large straight to the operating system, so every 
 of which is cleared when it is first touched: a gigabyte of them a step of SimVP v2, batch 2. Told to keep
 what was freed, it needs none, and that step takes a tenth less time.
 
-The price is memory: a process comes to hold its scratch memory twice. So it is given up where memory is
-scarce, and VGJAX_KEEP_FREED=0 in the environment turns it off.
+The price is memory: the heap fragments, and a process comes to hold its scratch memory several times. So
+`trim` gives back what is free once it is much; VGJAX_KEEP_FREED=0 in the environment turns all this off.
 """
 
 import ctypes
@@ -16,10 +16,9 @@ from pathlib import Path
 
 # Of glibc's <malloc.h>.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
-_DEFAULT_MMAP_MAX = 65536
 _ACCELERATORS = ("nvidia[0-9]*", "accel*", "vfio/[0-9]*", "kfd")  # their files in /dev
 _SMALL_PIECES = 2**28  # bytes
-_SHARE = 1 / 3  # of the machine's memory, above which the process holds too much to keep anything
+_SHARE = 1 / 4  # of the machine's memory, above which the process holds too much
 
 _keeping = False
 
@@ -50,20 +49,15 @@ def keep_freed() -> bool:
   return True
 
 
-def release_if_scarce() -> bool:
-  """Goes back to the library's own ways once the process holds a large share of the machine's memory.
+def trim() -> bool:
+  """Gives free memory back if the process holds a large share of the machine's; to be called every step.
 
   Returns:
-    Whether it did so now.
+    Whether it gave any.
   """
-  global _keeping
   if not _keeping or _held() < _SHARE * os.sysconf("SC_PHYS_PAGES"):
     return False
-  library = _library()
-  library.mallopt(_MMAP_MAX, _DEFAULT_MMAP_MAX)
-  library.malloc_trim(0)
-  _keeping = False
-  return True
+  return bool(_library().malloc_trim(0))
 
 
 def _held() -> int:

@@ -59,7 +59,7 @@ def train(run: Run) -> TrainState:
       state, metrics = run.update(state, next(batches))
       pending.append((step, metrics))
       settle(_AHEAD)
-      memory.release_if_scarce()
+      memory.trim()
       stopping = stop.reached(step)
       evaluated = {}
       if not stopping:
