@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import vgjax
+from vgjax.data import __main__ as data_tools
 from vgjax.data import video
 
 ROOT = Path(__file__).parents[1] / "configs"
@@ -15,9 +16,24 @@ def smoke(name: str, folder: Path, **changes):
   """The smoke variant of a config; one that reads videos finds some in `folder`."""
   config = vgjax.load_config(f"{ROOT / name}:smoke", **changes)
   if "path" in config.data:
-    make_videos(folder)
-    config.data.path = str(folder)
+    config.data.path = str(make_data(config.data.name, folder))
   return config
+
+
+def make_data(source: str, folder: Path) -> Path:
+  """What a source reads, made in a folder; returns `config.data.path`."""
+  make_videos(folder)
+  if source == "arrays":
+    array = folder.with_name(folder.name + "-array.npy")
+    names = sorted(folder.glob("*.mp4"))
+    np.save(array, np.stack([video.read_video(name, num_frames=16, size=16) for name in names]))
+    return array
+  if source != "array_records":
+    return folder
+  prepared = folder.with_name(folder.name + "-prepared")
+  words = ["prepare", str(folder), str(prepared), "--size", "64", "--fps", "8", "--workers", "0"]
+  assert data_tools.main(words) == 0
+  return prepared
 
 
 def one_of_each_method() -> dict[str, str]:

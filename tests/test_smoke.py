@@ -43,8 +43,7 @@ def test_full_variant_builds(name, tmp_path):
   """What the config says at full size fits together: the state's shapes follow without computing them."""
   config = vgjax.load_config(all_configs.ROOT / name)
   if "path" in config.data:
-    all_configs.make_videos(tmp_path)
-    config.data.path = str(tmp_path)
+    config.data.path = str(all_configs.make_data(config.data.name, tmp_path / "videos"))
   config.mesh = dict(data=1)
   run = vgjax.build(config)
   assert run.num_parameters()[next(iter(run.optimizers))] > 1000

@@ -22,11 +22,14 @@ def number_of(frames):
   return np.rint(level / STEP).astype(int).tolist()
 
 
-def write(path, video, *, times=None, fps=10, codec="libx264", gop=12, pix_fmt="yuv420p", rotation=None):
+def write(
+  path, video, *, times=None, fps=10, codec="libx264", gop=12, pix_fmt="yuv420p", rotation=None, b_frames=2
+):
   """Encodes; h264 with B-frames. `times` (seconds) gives each frame its own; matroska keeps them."""
   video = np.asarray(video)
   with av.open(str(path), "w") as container:
-    options = {"crf": "10", "bf": "2", "b_strategy": "0", "threads": "1"} if codec == "libx264" else {}
+    h264 = {"crf": "10", "bf": str(b_frames), "b_strategy": "0", "threads": "1"}
+    options = h264 if codec == "libx264" else {}
     stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
     stream.height, stream.width = video.shape[1:3]
     stream.pix_fmt = pix_fmt

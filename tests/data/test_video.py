@@ -226,14 +226,37 @@ def test_an_absurd_size_is_refused(tmp_path):
 # -- the open files
 
 
-def test_few_files_stay_open_and_a_new_file_is_noticed(tmp_path):
-  paths = [clips.write(tmp_path / f"{k}.mp4", clips.numbered(6)) for k in range(reader.OPEN_FILES + 3)]
+@pytest.mark.parametrize("limit", [dict(OPEN_FILES=2), dict(OPEN_PIXELS=2 * 48 * 64)])
+def test_few_files_stay_open_and_a_new_file_is_noticed(tmp_path, monkeypatch, limit):
+  for name, value in limit.items():
+    monkeypatch.setattr(reader, name, value)
+  paths = [clips.write(tmp_path / f"{k}.mp4", clips.numbered(6)) for k in range(4)]
   for path in paths:
     video.read_video(path, num_frames=2)
-    assert len(reader._local.readers) <= reader.OPEN_FILES
-  assert str(paths[-1]) in reader._local.readers and str(paths[0]) not in reader._local.readers
+  assert list(reader._local.readers) == [str(paths[2]), str(paths[3])]
   clips.write(paths[-1], clips.numbered(12)[6:])
   assert clips.number_of(video.read_video(paths[-1])) == list(range(6, 12))
+
+
+def test_what_is_left_out_before_a_clip_changes_nothing(tmp_path, monkeypatch):
+  """Frames that no other refers to are not decoded on the way; with variable rates one may be wanted."""
+  rng = np.random.default_rng(0)
+  texture = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+  moving = np.stack([np.roll(texture, (k, 2 * k), (0, 1)) for k in range(60)])
+  even = clips.write(tmp_path / "even.mp4", moving, gop=60, b_frames=3)
+  steps = rng.choice([0.05, 0.1, 1.5], 60)
+  uneven = clips.write(tmp_path / "uneven.mkv", moving, gop=60, times=np.cumsum(steps), fps=40, b_frames=3)
+  starts = {even: (np.arange(0, 56, 3) + 0.5) / 10, uneven: np.arange(1.0, steps.sum() - 4, 0.9)}
+  left_out = {path: [] for path in starts}
+  for path, moments in starts.items():
+    for start in moments:
+      fast = video.read_video(path, start=start, num_frames=3)
+      left_out[path].append(reader._local.readers[str(path)][0]._left_out)
+      with monkeypatch.context() as patch:
+        patch.setattr(reader.Reader, "frames", lambda self, start: self._frames(start, -np.inf))
+        np.testing.assert_array_equal(fast, video.read_video(path, start=start, num_frames=3))
+  assert np.isfinite(left_out[even]).mean() > 0.8  # it was put to use
+  assert 0 < np.isfinite(left_out[uneven]).mean() < 1  # and given up where it must be
 
 
 def test_threads_do_not_disturb_each_other(mp4):

@@ -16,16 +16,15 @@ no iterator state to save. Where the batch size does not divide the epoch, a bat
 from __future__ import annotations
 
 import dataclasses
-import functools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-import grain
 import numpy as np
 
+from vgjax.data import order
 from vgjax.data.pipeline import FOREVER, Batches
 from vgjax.types import Source
 
@@ -201,18 +200,11 @@ class _TrainBatches:
 
   def __getitem__(self, step: int) -> Example:
     first = step * self.batch_size
-    return _stack([self._example(first + row) for row in self.rows])
-
-  def _example(self, position: int) -> Example:
-    index = self._order[position]
-    return self.source.example(index, np.random.default_rng((self.seed, position)))
-
-  @functools.cached_property
-  def _order(self) -> Any:
-    """position -> index. grain shuffles by a cipher on the index, so no list is kept however long."""
-    # grain reseeds an epoch with seed + epoch: hashed, or seed 1 would begin with seed 0's second epoch.
-    seed = int(np.random.SeedSequence(self.seed).generate_state(1)[0])
-    return grain.MapDataset.range(len(self.source)).shuffle(seed)
+    positions = [first + row for row in self.rows]
+    indices = order.indices(positions, len(self.source), self.seed)
+    rngs = _Generators(self.seed, positions)
+    batch = getattr(self.source, "batch", None)  # some sources make a whole one faster
+    return batch(indices, rngs) if batch is not None else _stack(_read(self.source, indices, rngs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,10 +223,32 @@ class _EvalBatches:
     first = number * self.batch_size
     positions = [first + row for row in self.rows]
     real = [p for p in positions if p < self.size] or [self.size - 1]
-    examples = [self.source.example(p, np.random.default_rng((0, p))) for p in real]
+    examples = list(_read(self.source, real, _Generators(0, real)))
     examples += examples[-1:] * (len(positions) - len(examples))
     weight = np.array([p < self.size for p in positions], np.float32)
     return {**_stack(examples), "weight": weight}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Generators(Sequence):
+  """A random generator for each position of a batch, made when asked for: many sources never do."""
+
+  seed: int
+  positions: Sequence[int]
+
+  def __len__(self) -> int:
+    return len(self.positions)
+
+  def __getitem__(self, row: Any) -> Any:
+    return np.random.default_rng((self.seed, self.positions[row]))
+
+
+def _read(source: Source, indices: Sequence[int], rngs: Sequence[np.random.Generator]) -> list[Example]:
+  """The examples of a batch: at once, if the source knows how to (`examples`), else one by one."""
+  examples = getattr(source, "examples", None)
+  if examples is not None:
+    return examples(indices, rngs)
+  return [source.example(index, rng) for index, rng in zip(indices, rngs)]
 
 
 def _host_rows(batch_size: int, process_index: int, process_count: int) -> range:

@@ -1,11 +1,18 @@
 """An open video file: frames in the order of display, with their times, from any moment on.
 
-Containers are kept open, a few a thread, because opening costs more than seeking.
+Containers are kept open, some a thread, because opening costs more than seeking. Between the key frame and
+the first frame wanted, frames which no other refers to are not decoded: the rest comes out the same, bit for
+bit.
+
+Files are not trusted: a playlist named .mp4 reads no other file and no network address, no picture may be
+larger than `MAX_PIXELS`, and a disk that does not answer is given up after `TIMEOUT`.
 """
 
 from __future__ import annotations
 
+import functools
 import heapq
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -13,14 +20,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vgjax.errors import DataError
 
-OPEN_FILES = 4  # a thread; each holds a decoder's frame buffers
+OPEN_FILES = 48  # a thread
+OPEN_PIXELS = 2**23  # a thread; the pictures' sizes added up: each open file holds up to 20 of its frames
 MAX_PIXELS = 2**26  # a frame; a damaged header that asks for more is not believed
+PLAYLISTS = {"concat", "dash", "hls", "applehttp", "imf", "sdp", "rtsp"}  # FFmpeg's names of formats
+TIMEOUT = 60.0  # seconds, for a file to open, and for each read
 ERRORS = (FFmpegError, OSError, ValueError, MemoryError)  # what PyAV raises on damaged files
 
 
@@ -39,6 +51,8 @@ class Reader:
 
   Attributes:
     path: the file.
+    pixels: of a frame.
+    origin: seconds on the container's clock at which the video begins.
     period: seconds from frame to frame, on average.
     tolerance: seconds by which a timestamp may be off.
   """
@@ -50,13 +64,16 @@ class Reader:
 
   def _reopen(self) -> None:
     self.close()
-    self._container = av.open(self.path)
+    self._container = open_container(self.path)
     self._stream = video_stream(self.path, self._container)
     # Parallelism is over clips; a decoder's own threads would only get in its way.
     self._stream.codec_context.thread_count = 1
+    # The size may also change within the file.
+    self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    self.pixels = self._stream.codec_context.height * self._stream.codec_context.width
     self._fresh = True
     self._tick = float(self._stream.time_base or 1)
-    self._origin = (self._stream.start_time or 0) * self._tick
+    self.origin = (self._stream.start_time or 0) * self._tick
     rate = self._stream.average_rate or self._stream.guessed_rate
     self.period = 1 / float(rate) if rate else 1 / 25.0
     # Timestamps are rounded to the container's ticks, times computed from a rate are not. A tick of a
@@ -69,23 +86,32 @@ class Reader:
 
   def frames(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
     """Yields (seconds, frame), first the frame on display at `start`, then all after it."""
+    # At a constant rate the frame on display at `start` is later than this.
+    return self._frames(start, start - 2 * self.period)
+
+  def _frames(self, start: float, leave_out: float) -> Iterator[tuple[float, av.VideoFrame]]:
     limit = start + self.tolerance
     shown = None
-    for seconds, frame in self._decode(start):
+    for seconds, frame in self._decode(start, leave_out):
       if seconds <= limit:
         shown = (seconds, frame)
         continue
       if shown is not None:
+        if self._left_out > shown[0]:  # at a variable rate: what was left out is on display
+          yield from self._frames(start, -math.inf)
+          return
         yield shown
         shown = None
       yield seconds, frame
-    if shown is not None and start < shown[0] + 1.5 * self.period:  # else `start` is past the end
+    if shown is not None and self._left_out > shown[0]:
+      yield from self._frames(start, -math.inf)
+    elif shown is not None and start < shown[0] + 1.5 * self.period:  # else `start` is past the end
       yield shown
 
-  def _decode(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
+  def _decode(self, start: float, leave_out: float) -> Iterator[tuple[float, av.VideoFrame]]:
     """Yields (seconds, frame), beginning no later than `start`."""
     placed = not self._seek(start)  # nothing comes before the top of the file
-    for seconds, frame in self._stamped():
+    for seconds, frame in self._stamped(leave_out):
       if not placed and seconds > start + self.tolerance:
         break  # some containers seek to a later key frame, or lose the timestamps
       placed = True
@@ -94,33 +120,50 @@ class Reader:
       return
     self._reopen()
     self._fresh = False
-    yield from self._stamped()
+    yield from self._stamped(leave_out)
 
-  def _stamped(self) -> Iterator[tuple[float, av.VideoFrame]]:
+  def _stamped(self, leave_out: float) -> Iterator[tuple[float, av.VideoFrame]]:
     """Decodes from where the container stands; yields (seconds, frame).
 
     Frames come out in the order of display. Where files give packets no display time of their own (it
     is missing, or a copy of the decoding time although frames are reordered, as old encoders wrote it),
     the packets' times are right but for their order: each frame takes the smallest that is left.
+
+    Frames before `leave_out` are not decoded if no other refers to them; only packets with display times
+    of their own can be judged. `_left_out` is the time of the last of them, at the latest.
     """
     waiting, trusted = [], not self._stream.codec_context.has_b_frames
-    for packet in self._container.demux(self._stream):
-      stamp = packet.dts if packet.pts is None else packet.pts
-      if stamp is not None:
-        heapq.heappush(waiting, stamp)
-        trusted = trusted or packet.pts not in (None, packet.dts)
-      for frame in packet.decode():
-        smallest = heapq.heappop(waiting) if waiting else None
-        stamp = frame.pts if trusted and frame.pts is not None else smallest
-        if stamp is None:
-          raise VideoError(f"{self.path}: its frames have no timestamps.")
-        yield stamp * self._tick - self._origin, frame
+    context = self._stream.codec_context
+    self._left_out, skipping = -math.inf, False
+    try:
+      for packet in self._container.demux(self._stream):
+        stamp = packet.dts if packet.pts is None else packet.pts
+        own = packet.pts not in (None, packet.dts)
+        if stamp is not None:
+          heapq.heappush(waiting, stamp)
+          trusted = trusted or own
+        seconds = math.inf if stamp is None or not own else stamp * self._tick - self.origin
+        skip = seconds < leave_out
+        if skip:
+          self._left_out = max(self._left_out, seconds)
+        if skip != skipping:
+          context.skip_frame = "NONREF" if skip else "DEFAULT"
+          skipping = skip
+        for frame in packet.decode():
+          smallest = heapq.heappop(waiting) if waiting else None
+          stamp = frame.pts if trusted and frame.pts is not None else smallest
+          if stamp is None:
+            raise VideoError(f"{self.path}: its frames have no timestamps.")
+          yield stamp * self._tick - self.origin, frame
+    finally:
+      if skipping:
+        context.skip_frame = "DEFAULT"
 
   def _seek(self, start: float) -> bool:
     """Goes to the key frame before `start`; False if it is at the top of the file instead."""
     if not self._fresh or start > self.period:
       try:
-        stamp = int((start + self.tolerance + self._origin) / self._tick)
+        stamp = int((start + self.tolerance + self.origin) / self._tick)
         self._container.seek(stamp, stream=self._stream, backward=True)
         self._fresh = False
         return True
@@ -146,10 +189,31 @@ def open_reader(path: str) -> Reader:
   if reader is None:
     reader = Reader(path)
   _local.readers[path] = reader, key
-  while len(_local.readers) > OPEN_FILES:
+  pixels = sum(opened.pixels for opened, _ in _local.readers.values())
+  while len(_local.readers) > OPEN_FILES or (pixels > OPEN_PIXELS and len(_local.readers) > 1):
     _, (oldest, _) = _local.readers.popitem(last=False)
+    pixels -= oldest.pixels
     oldest.close()
   return reader
+
+
+def frame_times(path: str) -> np.ndarray:
+  """The times of all frames of a file, [frames], float64, seconds, in order. Nothing is decoded."""
+  status = os.stat(path)
+  return _frame_times(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(256)
+def _frame_times(path: str, size: int, modified: int) -> np.ndarray:
+  del size, modified
+  try:
+    with open_container(path) as container:
+      stream = video_stream(path, container)
+      stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
+      tick, origin = float(stream.time_base or 1), stream.start_time or 0
+  except ERRORS as error:
+    raise VideoError(f"{path}: {reason(error)}") from error
+  return np.sort(np.array([stamp - origin for stamp in stamps if stamp is not None], np.float64)) * tick
 
 
 def forget(path: str) -> None:
@@ -159,14 +223,31 @@ def forget(path: str) -> None:
     reader.close()
 
 
+def open_container(path: str) -> InputContainer:
+  """The file, opened with no trust in it."""
+  container = av.open(path, timeout=(TIMEOUT, TIMEOUT), options={"protocol_whitelist": "file"})
+  if PLAYLISTS & set(container.format.name.split(",")):
+    container.close()
+    raise VideoError(f"{path}: it is a playlist ({container.format.name}), which reads other files.")
+  return container
+
+
 def video_stream(path: str, container: InputContainer) -> VideoStream:
-  """The file's video stream; VideoError if there is none, or one of an absurd size."""
-  if not container.streams.video:
+  """The file's video stream; VideoError if there is none, or one of an absurd size.
+
+  The picture of a record's sleeve, which files of music hold, is no video.
+  """
+  streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+  if not streams:
     raise VideoError(f"{path}: it has no video stream.")
-  stream = container.streams.video[0]
+  stream = streams[0]
+  if stream.codec_context is None:
+    raise VideoError(f"{path}: its codec is not known to FFmpeg.")
   height, width = stream.codec_context.height, stream.codec_context.width
   if not 0 < height * width <= MAX_PIXELS:
-    raise VideoError(f"{path}: its header claims a size of {width}x{height}.")
+    raise VideoError(
+      f"{path}: its header claims a size of {width}x{height}; up to {MAX_PIXELS} pixels are read."
+    )
   return stream
 
 

@@ -16,15 +16,18 @@ import os
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
+from vgjax.data import frame_folder
 from vgjax.data import reader as reader_lib
 from vgjax.data.reader import TooShort, VideoError
+
+MAX_BYTES = 2**32  # a decoded clip; a whole film would fill the memory
 
 
 class VideoInfo(NamedTuple):
@@ -35,17 +38,26 @@ class VideoInfo(NamedTuple):
   fps: float  # the average
   num_frames: int
   duration: float  # seconds
+  codec: str = ""  # FFmpeg's name of it, or "frames" for a folder of pictures
+  has_audio: bool = False
 
 
-def probe(path: str | os.PathLike) -> VideoInfo:
+def probe(path: str | os.PathLike, *, frame_fps: float = 25.0) -> VideoInfo:
   """Reads a file's header, and its packets' timestamps only where the header says too little.
+
+  Args:
+    path: a video file, or a folder of pictures (`frame_folder`).
+    frame_fps: frames a second of a folder of pictures.
 
   Raises:
     VideoError: not a video, or one that cannot be opened.
   """
   path = os.fspath(path)
+  if os.path.isdir(path):
+    height, width, count = frame_folder.probe(path)
+    return VideoInfo(height, width, frame_fps, count, count / frame_fps, "frames")
   try:
-    with av.open(path) as container:
+    with reader_lib.open_container(path) as container:
       return _probe(path, container)
   except reader_lib.ERRORS as error:
     raise VideoError(f"{path}: {reader_lib.reason(error)}") from error
@@ -69,7 +81,8 @@ def _probe(path: str, container) -> VideoInfo:
   elif abs(num_frames / duration / fps - 1) > 0.05:
     fps = num_frames / duration  # of variable rate: the average is what places a clip
   context = stream.codec_context
-  return VideoInfo(context.height, context.width, fps, num_frames, duration)
+  audio = bool(container.streams.audio)
+  return VideoInfo(context.height, context.width, fps, num_frames, duration, context.name, audio)
 
 
 def _count_packets(path: str, container, stream) -> tuple[int, float]:
@@ -93,11 +106,12 @@ def read_video(
   size: int | tuple[int, int] | None = None,
   crop: tuple[float, float] = (0.5, 0.5),
   channels: int = 3,
+  frame_fps: float = 25.0,
 ) -> np.ndarray:
   """Decodes a clip.
 
   Args:
-    path: a file of any format that FFmpeg reads.
+    path: a file of any format that FFmpeg reads, or a folder of pictures (`frame_folder`).
     start: seconds; the first frame is the one on display then.
     num_frames: how many frames; None reads to the end.
     fps: frames a second: frame k is the one on display at start + k / fps, repeated where the file is
@@ -107,28 +121,66 @@ def read_video(
       keeping its shape, and cropped. None keeps the file's size.
     crop: where to crop what is too much, (y, x) in [0, 1]; 0.5 is the centre.
     channels: 3 for RGB, 1 for grey.
+    frame_fps: frames a second of a folder of pictures.
 
   Returns:
-    [time, height, width, channels], uint8, upright: rotation metadata is applied, alpha is dropped.
+    [time, height, width, channels], uint8, upright: rotation metadata is applied, alpha is dropped. 10 bits
+    become 8; the colours of high dynamic range are not mapped.
 
   Raises:
     TooShort: the file ends before the clip does.
-    VideoError: the file cannot be read or is damaged within the clip.
+    VideoError: the file cannot be read or is damaged within the clip, or the clip takes over `MAX_BYTES`.
   """
+  return read_clip(
+    path,
+    start=start,
+    num_frames=num_frames,
+    fps=fps,
+    stride=stride,
+    size=size,
+    crop=crop,
+    channels=channels,
+    frame_fps=frame_fps,
+  )[0]
+
+
+def read_clip(
+  path: str | os.PathLike,
+  *,
+  start: float,
+  num_frames: int | None,
+  fps: float | None,
+  stride: int,
+  size: int | tuple[int, int] | None,
+  crop: tuple[float, float],
+  channels: int,
+  frame_fps: float,
+) -> tuple[np.ndarray, np.ndarray]:
+  """As `read_video`, with each frame's own time in the file: (video, seconds [time], float64)."""
   path = os.fspath(path)
   if channels not in (1, 3):
     raise ValueError(f"channels is 1 (grey) or 3 (RGB), not {channels}.")
+  picture, video, times, num_bytes = None, [], [], 0
   try:
-    reader = reader_lib.open_reader(path)
-    if fps is not None:
-      frames = _at_rate(reader.frames(start), start, fps, reader)
+    if os.path.isdir(path):
+      frames = frame_folder.frames(path, start, frame_fps)
+      period, tolerance = 1 / frame_fps, 1e-6
     else:
-      frames = (frame for _, frame in itertools.islice(reader.frames(start), 0, None, stride))
-    picture, video = None, []
-    for frame in itertools.islice(frames, num_frames):
+      reader = reader_lib.open_reader(path)
+      period, tolerance = reader.period, reader.tolerance
+      frames = reader.frames(start)
+    if fps is not None:
+      frames = _at_rate(frames, start, fps, period, tolerance)
+    else:
+      frames = itertools.islice(frames, 0, None, stride)
+    for seconds, frame in itertools.islice(frames, num_frames):
       if picture is None or frame is not picture:  # at a higher rate than the file's a frame repeats
         picture, pixels = frame, _pixels(frame, size, crop, channels)
+      num_bytes += pixels.nbytes
+      if num_bytes > MAX_BYTES:
+        raise VideoError(f"{path}: the clip takes more than {MAX_BYTES >> 30} GiB; read less, or smaller.")
       video.append(pixels)
+      times.append(seconds)
   except VideoError:
     reader_lib.forget(path)
     raise
@@ -142,7 +194,7 @@ def read_video(
     )
     error.missing = wanted - len(video)
     raise error
-  return np.stack(video)
+  return np.stack(video), np.array(times)
 
 
 def write_video(path: str | os.PathLike, video: np.ndarray, fps: float = 10.0) -> None:
@@ -182,17 +234,19 @@ def _write_gif(path: str, video: np.ndarray, fps: float) -> None:
   pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
 
 
-def _at_rate(frames, start: float, fps: float, reader: reader_lib.Reader) -> Iterator[av.VideoFrame]:
-  """The frames on display at start, start + 1 / fps, ..."""
+def _at_rate(
+  frames: Iterator[tuple[float, Any]], start: float, fps: float, period: float, tolerance: float
+) -> Iterator[tuple[float, Any]]:
+  """The frames on display at start, start + 1 / fps, ..., each with its own time."""
   wanted = (start + number / fps for number in itertools.count())
   when = next(wanted)
   seconds, shown = 0.0, None
   for seconds, frame in frames:
-    while shown is not None and when < seconds - reader.tolerance:
+    while shown is not None and when < seconds - tolerance:
       yield shown
       when = next(wanted)
-    shown = frame
-  end = seconds + reader.period - reader.tolerance  # the last frame stays on display that long
+    shown = (seconds, frame)
+  end = seconds + period - tolerance  # the last frame stays on display that long
   while shown is not None and when < end:
     yield shown
     when = next(wanted)
@@ -208,8 +262,10 @@ def _reformatter() -> VideoReformatter:
   return _local.reformatter
 
 
-def _pixels(frame: av.VideoFrame, size, crop: tuple[float, float], channels: int) -> np.ndarray:
+def _pixels(frame: Any, size, crop: tuple[float, float], channels: int) -> np.ndarray:
   """One frame as [height, width, channels], uint8: scaled, upright, cropped."""
+  if isinstance(frame, frame_folder.Picture):
+    return frame_folder.pixels(frame, size, crop, channels)
   quarter_turns = round(frame.rotation / 90) % 4
   height, width = (frame.height, frame.width)[:: -1 if quarter_turns % 2 else 1]
   crop_height, crop_width = (size, size) if isinstance(size, int) else size or (height, width)
@@ -222,7 +278,7 @@ def _pixels(frame: av.VideoFrame, size, crop: tuple[float, float], channels: int
     width=stored[1],
     format="rgb24" if channels == 3 else "gray",
     interpolation=Interpolation.BICUBIC,  # FFmpeg widens the kernel when it shrinks: antialiased
-    dst_color_range="JPEG",
+    dst_color_range=None if channels == 3 else "JPEG",  # RGB always has all of the range
     threads=1,
   )
   pixels = np.rot90(frame.to_ndarray().reshape(*stored, channels), quarter_turns)

@@ -1,0 +1,261 @@
+"""One video file, looked at closely: its header, and every frame decoded."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import time
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from PIL import Image
+
+from vgjax.data import reader as reader_lib
+from vgjax.data import video as video_lib
+from vgjax.data.prepare import inputs
+
+SAMPLES = 8  # frames of a video that are looked at, evenly spread over its time
+PICTURE = 192  # pixels, the longer side of a sampled frame
+LOOK = 12  # pixels, the sides of the grey picture by which two videos are compared
+BLACK = 24  # grey levels; 99 % of the pixels of a black video are not above
+STILL = 8  # grey levels; no block of a still video changes by more
+GREY = 6  # levels between the colours of a pixel, which compression alone makes
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """What a worker is asked to look at."""
+
+  path: str
+  name: str
+  quick: bool  # the header and the first frame only
+  pictures: bool  # bring the sampled frames back
+
+
+@dataclasses.dataclass
+class Checked:
+  """What was found in one file.
+
+  Attributes:
+    name: relative to the folder.
+    bytes: its size.
+    problem: why it cannot be used, or an empty text.
+    decodes: at least one frame could be decoded.
+    height, width: in pixels, as shown: turned as the file asks for.
+    rotation: degrees by which it is turned for that.
+    fps: frames a second, on average.
+    variable_rate: the time between frames changes.
+    num_frames: those that decode; with `quick`, those that the header claims.
+    duration: seconds.
+    key_every: frames from key frame to key frame, on average; what a seek has to decode.
+    codec, container: as FFmpeg calls them.
+    sound: the codec of its sound, or an empty text.
+    black, still, grey: nothing to be seen, nothing moves, no colours.
+    seconds: what decoding took.
+    digest: of its size and both its ends; equal for equal files.
+    hashes: uint64 [SAMPLES], perceptual; None if no frame was decoded.
+    looks: uint8 [SAMPLES, LOOK, LOOK], the sampled frames, small and grey.
+    strip: the sampled frames as JPEG files.
+  """
+
+  name: str
+  bytes: int = 0
+  problem: str = ""
+  decodes: bool = False
+  height: int = 0
+  width: int = 0
+  rotation: int = 0
+  fps: float = 0.0
+  variable_rate: bool = False
+  num_frames: int = 0
+  duration: float = 0.0
+  key_every: float = 0.0
+  codec: str = ""
+  container: str = ""
+  sound: str = ""
+  black: bool = False
+  still: bool = False
+  grey: bool = False
+  seconds: float = 0.0
+  digest: str = ""
+  hashes: np.ndarray | None = None
+  looks: np.ndarray | None = None
+  strip: list[bytes] = dataclasses.field(default_factory=list)
+
+  def to_json(self) -> dict[str, Any]:
+    """What the report keeps: all but the pictures."""
+    hidden = ("hashes", "looks", "strip")
+    plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in hidden}
+    if self.hashes is not None:
+      plain["hashes"] = [f"{int(number):016x}" for number in self.hashes]
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in plain.items()}
+
+
+def examine(job: Job) -> Checked:
+  """Looks at a file; whatever is wrong with it is in the result, not raised."""
+  found = Checked(job.name)
+  start = time.perf_counter()
+  try:
+    found.bytes = os.path.getsize(job.path)
+    job.name.encode()  # a name that is not UTF-8 could not be written into a manifest
+    if found.bytes == 0:
+      found.problem = "the file is empty"
+      return found
+    found.digest = inputs.digest(job.path)
+    _read_header(job.path, found)
+    _decode(job, found)
+  except UnicodeEncodeError:
+    found.problem = "its name is not UTF-8; rename it"
+  except video_lib.VideoError as error:
+    found.problem = str(error).removeprefix(job.path).lstrip(": ")
+  except reader_lib.ERRORS as error:
+    found.problem = reader_lib.reason(error)
+  found.seconds = time.perf_counter() - start
+  return found
+
+
+def _read_header(path: str, found: Checked) -> None:
+  info = video_lib.probe(path)
+  found.height, found.width = info.height, info.width
+  found.fps, found.num_frames, found.duration = info.fps, info.num_frames, info.duration
+  with reader_lib.open_container(path) as container:
+    found.container = container.format.name.split(",")[0]
+    found.codec = container.streams.video[0].codec_context.name
+    if container.streams.audio:
+      found.sound = container.streams.audio[0].codec_context.codec.canonical_name
+
+
+def _decode(job: Job, found: Checked) -> None:
+  """Fills in what only the frames tell. A file that ends too early keeps what was there until then."""
+  claimed = found.num_frames
+  reader = reader_lib.Reader(job.path)
+  samples = _Samples(1 if job.quick else SAMPLES, found.duration)
+  stamps, corrupt, key_frames, failure = [], 0, 0, ""
+  try:
+    for seconds, frame in reader.frames(0.0):
+      if not stamps:
+        found.rotation = round(frame.rotation) % 360
+      stamps.append(seconds)
+      corrupt += bool(frame.is_corrupt)
+      key_frames += bool(frame.key_frame)
+      samples.offer(seconds, frame)
+      if job.quick:
+        break
+  except reader_lib.ERRORS as error:
+    failure = reader_lib.reason(error)
+  finally:
+    reader.close()
+  if not stamps:
+    found.problem = f"no frame can be decoded{f': {failure}' if failure else ''}"
+    return
+  found.decodes = True
+  if found.rotation % 180:
+    found.height, found.width = found.width, found.height
+  _look(samples.finish(), job, found)
+  if job.quick:
+    return
+  _rate(np.array(stamps), found)
+  found.key_every = len(stamps) / max(1, key_frames)
+  if failure:
+    found.problem = f"decoding stops after frame {len(stamps)} of {claimed}: {failure}"
+  elif len(stamps) < min(claimed - 2, 0.95 * claimed):
+    found.problem = f"cut short: {len(stamps)} of its {claimed} frames are there"
+  elif corrupt:
+    found.problem = f"{corrupt} of its {len(stamps)} frames are damaged"
+
+
+def _rate(stamps: np.ndarray, found: Checked) -> None:
+  """Frames a second and whether they come evenly, from the timestamps [time] in seconds."""
+  found.num_frames = len(stamps)
+  steps = np.diff(stamps)
+  if not len(steps) or stamps[-1] <= stamps[0]:
+    return
+  period = float(np.median(steps))
+  # Containers round stamps to milliseconds, which is much at high rates.
+  uneven = np.abs(steps - period) > max(0.3 * period, 0.002)
+  found.variable_rate = bool(uneven.mean() > 0.02)
+  found.fps = float(len(steps) / (stamps[-1] - stamps[0]))
+  found.duration = float(stamps[-1] - stamps[0] + period)
+
+
+class _Samples:
+  """The frames on display at `count` moments, evenly spread, as small upright pictures."""
+
+  def __init__(self, count: int, duration: float):
+    self._wanted = [(i + 0.5) / count * duration for i in range(count)]
+    self._reformatter = VideoReformatter()
+    self._shown: Any = None
+    self.pictures: list[np.ndarray] = []
+
+  def offer(self, seconds: float, frame: av.VideoFrame) -> None:
+    while self._shown is not None and self._wanted and self._wanted[0] < seconds:
+      self._take()
+    self._shown = frame
+
+  def finish(self) -> list[np.ndarray]:
+    while self._wanted:
+      self._take()
+    return self.pictures
+
+  def _take(self) -> None:
+    self._wanted.pop(0)
+    frame = self._shown
+    scale = min(1.0, PICTURE / max(frame.height, frame.width))
+    small = self._reformatter.reformat(
+      frame,
+      height=max(2, round(frame.height * scale)),
+      width=max(2, round(frame.width * scale)),
+      format="rgb24",
+      interpolation=Interpolation.AREA,
+      dst_color_range="JPEG",
+      threads=1,
+    )
+    self.pictures.append(np.rot90(small.to_ndarray(), round(frame.rotation / 90) % 4).copy())
+
+
+def _look(pictures: list[np.ndarray], job: Job, found: Checked) -> None:
+  """Judges the sampled pictures, uint8 [height, width, 3]."""
+  images = [Image.fromarray(picture) for picture in pictures]
+  luma = [np.asarray(image.convert("L")) for image in images]
+  spread = [int(np.percentile(np.ptp(picture, axis=-1), 95)) for picture in pictures]
+  blocks = np.stack([np.asarray(i.convert("L").resize((32, 32), Image.Resampling.BOX)) for i in images])
+  found.grey = max(spread) <= GREY
+  found.black = bool(max(np.percentile(picture, 99) for picture in luma) <= BLACK)
+  if job.pictures:
+    found.strip = [_jpeg(image) for image in images]
+  if job.quick:
+    return
+  change = np.abs(blocks.astype(int) - blocks[0].astype(int)).max()
+  found.still = bool(change <= STILL)
+  found.hashes = np.array([perceptual_hash(block) for block in blocks], np.uint64)
+  small = [image.convert("L").resize((LOOK, LOOK), Image.Resampling.BOX) for image in images]
+  found.looks = np.stack([np.asarray(image) for image in small])
+
+
+def perceptual_hash(block: np.ndarray) -> int:
+  """64 bits that stay nearly the same under scaling and compression.
+
+  The 8x8 lowest frequencies of the discrete cosine transform of a 32x32 grey picture, each compared with
+  their median (Zauner 2010, "Implementation and Benchmarking of Perceptual Image Hash Functions"). The mean
+  brightness is left out. 0 for a picture without contrast: it says nothing.
+
+  Args:
+    block: uint8 [32, 32].
+  """
+  block = block.astype(np.float64)
+  if block.std() < 2:
+    return 0
+  frequency, place = np.arange(1, 9)[:, None], np.arange(32)[None]
+  basis = np.cos(np.pi * frequency * (2 * place + 1) / 64)  # [8, 32]
+  coefficients = (basis @ block @ basis.T).ravel()
+  bits = coefficients > np.median(coefficients)
+  return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _jpeg(image: Image.Image) -> bytes:
+  data = io.BytesIO()
+  image.save(data, "JPEG", quality=88)
+  return data.getvalue()
