@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _RECENT = 50  # steps: steady enough to read, quick enough to show a change
+_SLOW = 0.1  # share of the time waited for data, from which it is worth a word
 
 
 class Clock:
@@ -20,6 +21,7 @@ class Clock:
   def __init__(self, batch_size: int, batches: Any):
     self._batch_size, self._batches = batch_size, batches
     self._marks = collections.deque([self._now()], maxlen=_RECENT + 1)
+    self._said = False
 
   def tick(self) -> None:
     """Says that a step is done."""
@@ -37,6 +39,16 @@ class Clock:
   def input_wait(self) -> float:
     """From 0, the data keeps up, to 1, all time goes into waiting for it."""
     return min(1.0, (self._marks[-1][1] - self._marks[0][1]) / self._seconds())
+
+  def advice(self) -> str | None:
+    """What to do where the data does not keep up; said once, when enough steps were seen to be sure."""
+    if self._said or len(self._marks) <= _RECENT or self.input_wait < _SLOW:
+      return None
+    self._said = True
+    return (
+      f"waiting for data {self.input_wait:.0%} of the time: `python -m vgjax.data prepare` decodes and "
+      "scales videos once and for all; config.loader.workers = 2 or more reads in processes of their own"
+    )
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:

@@ -50,6 +50,7 @@ def train(run: Run) -> TrainState:
     while len(pending) > ahead:
       _report(*pending.popleft(), run, logger, clock)
 
+  workdir.check_data(run, resumes=start > 0)
   if start:
     logger.say(f"resuming at step {start} of {run.steps}")
   batches = run.train_batches(start)
@@ -105,5 +106,7 @@ def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock
   speed = {"videos_per_second": clock.videos_per_second, "input_wait": clock.input_wait}
   if step % logger.every == 0 or step == run.steps:
     logger.numbers(step, numbers | speed)
+  if advice := clock.advice():
+    logger.say(advice)
   shown = "  ".join(f"{branch} {loss:.4g}" for branch, loss in losses.items())
   logger.step(step, f"loss {shown}  {clock.videos_per_second:.3g} videos/s", clock.steps_per_second)

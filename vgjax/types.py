@@ -92,7 +92,14 @@ class TrainState:
 
 
 class Source(Protocol):
-  """A split of a data set, read at random. The objects are picklable: worker processes get a copy."""
+  """A split of a data set, read at random. The objects are picklable: worker processes get a copy.
+
+  A source may also have
+
+  * `fingerprint() -> str`, which changes when the files do: a run that resumes is refused other data;
+  * `examples(indices, rngs) -> list`, if it reads many at once faster than one by one;
+  * `batch(indices, rngs) -> dict` of stacked arrays, if it makes those faster still.
+  """
 
   def __len__(self) -> int:
     """The number of examples in an epoch."""

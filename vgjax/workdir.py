@@ -1,6 +1,6 @@
-"""The run folder: whose it is, and the config it was made with.
+"""The run folder: whose it is, and the config and the data it was made with.
 
-config.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  evaluations/
+config.json  data.json  checkpoints/  metrics.jsonl  tensorboard/  samples/  evaluations/
 """
 
 import json
@@ -58,6 +58,26 @@ def claim(run: Run) -> None:
       raise WorkdirError(
         f"cannot write to the workdir {run.workdir}: {error.strerror}; name another with --workdir"
       ) from error
+
+
+def check_data(run: Run, *, resumes: bool) -> None:
+  """Keeps what identifies the training data, and compares with it when the run goes on.
+
+  Raises:
+    WorkdirError: the files are not those that the run began with, so it would not go on as it was.
+  """
+  identify = getattr(run.source("train"), "fingerprint", None)
+  if run.workdir is None or identify is None:
+    return
+  path, found = run.workdir / "data.json", {"train": identify()}
+  if resumes and path.exists() and (kept := json.loads(path.read_text())) != found:
+    raise WorkdirError(
+      f"the training data is not what {run.workdir} began with: files were added, removed or changed"
+      f" (fingerprint {kept.get('train')} then, {found['train']} now). Bring the old files back, use another"
+      f" --workdir, or delete {path} to go on with the data as it is now."
+    )
+  if jax.process_index() == 0:
+    write_atomically(path, json.dumps(found) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:
