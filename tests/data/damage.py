@@ -197,7 +197,7 @@ def child(folder):
 
 
 def peak_memory() -> int:
-  """MiB, of this program alone: Linux counts into ru_maxrss what the process held before it became this one."""
+  """MiB, of this program alone: ru_maxrss also counts what the process held before it became this one."""
   try:
     status = pathlib.Path("/proc/self/status").read_text()
   except OSError:
