@@ -22,6 +22,8 @@ import grain
 import numpy as np
 from absl import flags
 
+from vgjax.errors import DataError
+
 FOREVER = 2**62  # batches; grain wants a length
 GRACE_SECONDS = 30  # between a SIGTERM and a worker's end
 
@@ -76,7 +78,16 @@ class Batches:
   def __next__(self) -> dict[str, np.ndarray]:
     if not self._iterators:
       raise StopIteration
-    batch = next(self._iterators[0])
+    try:
+      batch = next(self._iterators[0])
+    except RuntimeError as error:
+      if "Worker process was terminated" not in str(error):
+        raise
+      raise DataError(
+        f"A data worker died: {error} Exit code -9 is a kill, mostly for want of memory: set fewer "
+        "config.loader.workers, or a smaller config.loader.prefetch. The same command goes on from the last "
+        "checkpoint."
+      ) from error
     # Batches of a worker lie in shared memory, whose removal grain leaves to the garbage collector;
     # copied at once it never piles up, nor outlives the workers.
     return {key: np.array(value) for key, value in batch.items()} if self._shared_memory else batch
