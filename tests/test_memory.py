@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,29 @@ def test_freed_memory_is_used_again():
   assert kept == "True"
   assert int(faults) < 100
   assert int(page_faults("no")[0]) > 1000
+
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+@pytest.mark.skipif(
+  not HUGE.exists() or "[never]" in HUGE.read_text(), reason="the kernel gives no huge pages"
+)
+def test_kept_memory_lies_in_huge_pages():
+  program = """
+from pathlib import Path
+import numpy as np
+from vgjax import memory
+memory.keep_freed()
+kept = np.ones(2**26, np.uint8)
+print(*[line.split()[1] for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHuge")])
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+    env={"JAX_PLATFORMS": "cpu", "PATH": ""},
+  )  # fmt: skip
+  assert int(done.stdout) >= 2**26 / 2**10 / 2  # KiB; a busy machine may run out of them
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 XLA's CPU backend asks the C library for all of a step's scratch memory at once and gives it back at the end.
 The library hands a piece that large straight to the operating system, so every step gets new pages, each
 of which is cleared when it is first touched: a gigabyte of them a step of SimVP v2, batch 2. Told to keep
-what was freed, it needs none, and that step takes a tenth less time.
+what was freed, it needs none, and that step takes a tenth less time. The heap is also asked to lie in huge
+pages (2 MiB), of which the processor remembers more.
 
 The price is memory: the heap fragments, and a process comes to hold its scratch memory several times. So
 `trim` gives back what is free once it is much; VGJAX_KEEP_FREED=0 in the environment turns all this off.
@@ -16,6 +17,8 @@ from pathlib import Path
 
 # Of glibc's <malloc.h>.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_HUGE_PAGES = 14  # MADV_HUGEPAGE of <sys/mman.h>
+_HUGE_PAGE = 2**21  # bytes, on x86-64, and on most of ARM's
 _ACCELERATORS = ("nvidia[0-9]*", "accel*", "vfio/[0-9]*", "kfd")  # their files in /dev
 _SMALL_PIECES = 2**28  # bytes
 _SHARE = 1 / 4  # of the machine's memory, above which the process holds too much
@@ -39,12 +42,19 @@ def keep_freed() -> bool:
   library.mallopt(_ARENA_MAX, 1)
   library.mallopt(_MMAP_MAX, 0)
   library.mallopt(_TRIM_THRESHOLD, -1)
+  library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
   # Small pieces are cut from the smallest hole that fits. This one, never touched, saves the large holes: a
   # step finds that of the step before whole.
-  library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
   hole = library.malloc(ctypes.c_size_t(_SMALL_PIECES))
   library.malloc(ctypes.c_size_t(64))  # keeps the hole apart from what is behind it
+  room = int(_SHARE * os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")  # addresses, not yet memory
+  rest = library.malloc(ctypes.c_size_t(room))
+  if hole and rest:  # one after the other: the heap grows upwards
+    start = -(-hole // _HUGE_PAGE) * _HUGE_PAGE
+    # Where the kernel has none the pages stay small, and all else as it is.
+    library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(max(0, rest + room - start)), _HUGE_PAGES)
   library.free(hole)
+  library.free(rest)
   _keeping = True
   return True
 

@@ -144,8 +144,11 @@ class GatedBlock(nn.Module):
       return value.astype(self.dtype)
 
     drop = DropPath(self.drop_path, train)
+    # Without these barriers the compiler folds the sum of all later branches' gradients into every kernel
+    # that reads it, again in each block: work that grows with the square of the depth.
+    x = jax.lax.optimization_barrier(x)
     y = GatedAttention(self.dtype, name="attention")(norm("attention_norm")(x))
-    x = x + drop(y * scale("attention_scale"))
+    x = jax.lax.optimization_barrier(x + drop(y * scale("attention_scale")))
     y = ConvMlp(int(channels * self.mlp_ratio), self.dtype, name="mlp")(norm("mlp_norm")(x))
     x = x + drop(y * scale("mlp_scale"))
     if self.features == channels:
