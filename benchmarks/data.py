@@ -29,6 +29,8 @@ import time
 import av
 import numpy as np
 
+from vgjax import memory
+
 FRAMES = 16
 LINES = 240
 FILE_FRAMES = 120
@@ -193,7 +195,7 @@ def vgjax_arrays(path):
   source = arrays.make(
     split="train", seed=0, path=str(path), time=FRAMES, axes="vthwc", valid_fraction=0, test_fraction=0
   )
-  batches = loader.train_batches(source, batch_size=ARRAY_BATCH, seed=0, threads=2, prefetch=4)
+  batches = loader.train_batches(source, batch_size=ARRAY_BATCH, seed=0)
   return (batch["video"] for batch in batches)
 
 
@@ -277,6 +279,7 @@ def main():
     sys.exit("This benchmark compares with PyTorch, which is not installed: pip install torch")
   versions = f"torch {torch.__version__}, av {av.__version__}, Python {platform.python_version()}"
   print(f"{versions}, {os.cpu_count()} CPUs")
+  memory.keep_freed()  # as vgjax.launch does, for both sides
   results = {}
   with tempfile.TemporaryDirectory() as folder:
     if options.source:

@@ -17,10 +17,13 @@ once, from the file to their place in the batch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import itertools
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,8 @@ from vgjax.errors import ConfigError, DataError
 
 SPLITS = ("train", "valid", "test")
 SUFFIXES = (".npy", ".npz")
+COPIERS = min(4, os.cpu_count() or 1)  # threads; more do not copy faster
+COPY_BYTES = 2**20  # of a batch, for each
 
 
 def make(
@@ -165,7 +170,7 @@ class Arrays:
       first = self._cut(name, array, numbers[0], parts[0])
       found[name] = out = _empty((len(numbers), *first.shape), first.dtype)
       if array.flags.c_contiguous and (name == "label" or not room):
-        np.take(array, numbers, axis=0, out=out, mode="clip")  # "raise" would copy twice
+        _take(array, numbers, out)
       else:
         for row, (number, part) in enumerate(zip(numbers, parts)):
           out[row] = self._cut(name, array, number, part)
@@ -224,6 +229,23 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
   memory = np.empty(count + 64, np.uint8)
   first = -memory.ctypes.data % 64
   return memory[first : first + count].view(dtype).reshape(shape)
+
+
+def _take(array: np.ndarray, numbers: np.ndarray, out: np.ndarray) -> None:
+  """`out[:] = array[numbers]`; the copy of a large batch is shared among threads."""
+  parts = min(COPIERS, out.nbytes // COPY_BYTES) or 1
+  if parts == 1:
+    np.take(array, numbers, axis=0, out=out, mode="clip")  # "raise" would copy twice
+    return
+  bounds = [len(numbers) * part // parts for part in range(parts + 1)]
+  copy = lambda first, last: np.take(array, numbers[first:last], axis=0, out=out[first:last], mode="clip")
+  for done in [_copiers().submit(copy, *pair) for pair in itertools.pairwise(bounds)]:
+    done.result()
+
+
+@functools.cache
+def _copiers() -> ThreadPoolExecutor:
+  return ThreadPoolExecutor(COPIERS, thread_name_prefix="copy")
 
 
 def _find(root: pathlib.Path) -> list[str]:

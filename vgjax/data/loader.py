@@ -122,7 +122,7 @@ def train_batches(
   start_step: int = 0,
   num_steps: int | None = None,
   workers: int = 0,
-  threads: int = 2,
+  threads: int | None = None,
   prefetch: int = 4,
   process_index: int = 0,
   process_count: int = 1,
@@ -137,7 +137,8 @@ def train_batches(
     num_steps: the number of the run's batches, counted from step 0, so a resumed run passes the same; None
       for no end.
     workers: worker processes; 0 reads in threads of this process.
-    threads: threads when there are no worker processes; 0 reads when asked.
+    threads: threads when there are no worker processes; 0 reads when asked. None is 2, or 0 for a source
+      that makes whole batches (`batch`): those come faster than threads hand them over.
     prefetch: batches read ahead.
     process_index: this host.
     process_count: hosts.
@@ -150,6 +151,7 @@ def train_batches(
     raise ValueError("The source of the training batches is empty.")
   stop = FOREVER if num_steps is None else num_steps
   batches = _TrainBatches(source, batch_size, rows, seed)
+  threads = _threads(source, threads)
   return Batches(batches, start=start_step, stop=stop, workers=workers, threads=threads, prefetch=prefetch)
 
 
@@ -158,8 +160,9 @@ def eval_batches(
   *,
   batch_size: int,
   num_examples: int | None = None,
+  start_batch: int = 0,
   workers: int = 0,
-  threads: int = 2,
+  threads: int | None = None,
   prefetch: int = 4,
   process_index: int = 0,
   process_count: int = 1,
@@ -173,6 +176,7 @@ def eval_batches(
     source: the examples.
     batch_size: examples in a global batch, over all hosts.
     num_examples: how many of the first examples; None, or more than there are, gives all.
+    start_batch: the number of the first batch, for an evaluation that goes on.
     workers, threads, prefetch, process_index, process_count: as in `train_batches`.
 
   Returns:
@@ -183,12 +187,18 @@ def eval_batches(
   size = len(source) if num_examples is None else min(num_examples, len(source))
   batches = _EvalBatches(source, batch_size, rows, size)
   stop = -(-size // batch_size)
-  return Batches(batches, start=0, stop=stop, workers=workers, threads=threads, prefetch=prefetch)
+  start = min(start_batch, stop)
+  threads = _threads(source, threads)
+  return Batches(batches, start=start, stop=stop, workers=workers, threads=threads, prefetch=prefetch)
+
+
+def _threads(source: Source, threads: int | None) -> int:
+  return (0 if hasattr(source, "batch") else 2) if threads is None else threads
 
 
 @dataclasses.dataclass(frozen=True)
 class _TrainBatches:
-  """grain's random-access protocol over training batches."""
+  """Training batches by number."""
 
   source: Source
   batch_size: int
@@ -209,7 +219,7 @@ class _TrainBatches:
 
 @dataclasses.dataclass(frozen=True)
 class _EvalBatches:
-  """grain's random-access protocol over evaluation batches."""
+  """Evaluation batches by number."""
 
   source: Source
   batch_size: int

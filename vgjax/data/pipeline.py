@@ -1,4 +1,4 @@
-"""Where batches are made: grain's threads in this process, or its worker processes.
+"""Where batches are made: in threads of this process, or in grain's worker processes.
 
 Threads (`workers=0`) suit most: NumPy, the decoder and the file system let go of the GIL. Worker processes
 cost seconds to start and memory each, and pay where Python itself is the bottleneck and cores are to spare.
@@ -10,21 +10,22 @@ name, so a script that trains needs `if __name__ == "__main__":`.
 
 from __future__ import annotations
 
+import collections
 import gc
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
 import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, Self, cast
 
-import grain
 import numpy as np
-from absl import flags
 
 from vgjax.errors import DataError
 
-FOREVER = 2**62  # batches; grain wants a length
+FOREVER = 2**62  # batches: a pipeline has a length
 GRACE_SECONDS = 30  # between a SIGTERM and a worker's end
 
 
@@ -52,24 +53,12 @@ class Batches:
     self, batches: BatchSource, *, start: int, stop: int, workers: int, threads: int, prefetch: int
   ):
     self._shared_memory = bool(workers)
-    if not flags.FLAGS.is_parsed():
-      flags.FLAGS.mark_as_parsed()  # grain asks for its flags; in a notebook or a test nobody parsed them
-    dataset = grain.MapDataset.source(cast(Any, batches)).slice(slice(start, stop))
-    # A worker process reads in one thread, without a buffer of its own beside its queue.
-    threads = 0 if workers else threads
-    dataset = dataset.to_iter_dataset(
-      grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(prefetch, threads))
-    )
     if workers:
-      buffer = max(1, prefetch // workers)
-      dataset = dataset.mp_prefetch(
-        grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=buffer),
-        worker_init_fn=_start_worker,
-      )
-    self._iterators = [
-      iter(dataset)
-    ]  # in a list, which closing empties: grain's iterator dies there and then
-    # Runs at close(), when this is collected, or at exit: grain's threads and processes outlive none of them.
+      made = _in_processes(batches, start, stop, workers, prefetch)
+    else:
+      made = _Threads(batches, range(start, stop), threads, max(prefetch, threads))
+    self._iterators = [made]  # in a list, which closing empties: grain's iterator dies there and then
+    # Runs at close(), when this is collected, or at exit: threads and processes outlive none of them.
     self._finish = weakref.finalize(self, _finish, self._iterators, self._shared_memory)
 
   def __iter__(self) -> Self:
@@ -103,7 +92,47 @@ class Batches:
     self.close()
 
 
-def _finish(iterators: list[grain.DatasetIterator], shared_memory: bool) -> None:
+class _Threads:
+  """Batches in order, while a pool of threads makes the next ones; with no threads, each when asked for."""
+
+  def __init__(self, batches: BatchSource, numbers: range, threads: int, prefetch: int):
+    self._batches, self._numbers = batches, iter(numbers)
+    self._pool = ThreadPoolExecutor(threads, thread_name_prefix="data") if threads else None
+    self._ahead: collections.deque[Future] = collections.deque()
+    self._prefetch = prefetch
+
+  def __next__(self) -> dict[str, np.ndarray]:
+    if self._pool is None:
+      return self._batches[next(self._numbers)]
+    for number in itertools.islice(self._numbers, self._prefetch + 1 - len(self._ahead)):
+      self._ahead.append(self._pool.submit(self._batches.__getitem__, number))
+    if not self._ahead:
+      raise StopIteration
+    return self._ahead.popleft().result()
+
+  def close(self) -> None:
+    """Ends the threads with what they are at; waits for none, as a file may hang."""
+    if self._pool is not None:
+      self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_processes(batches: BatchSource, start: int, stop: int, workers: int, prefetch: int) -> Any:
+  """grain's iterator over worker processes; each reads in one thread."""
+  import grain  # slow to import, and seldom needed
+  from absl import flags
+
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()  # grain asks for its flags; in a notebook or a test nobody parsed them
+  dataset = grain.MapDataset.source(cast(Any, batches)).slice(slice(start, stop))
+  # Without a buffer of its own beside its queue.
+  dataset = dataset.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=prefetch))
+  options = grain.MultiprocessingOptions(
+    num_workers=workers, per_worker_buffer_size=max(1, prefetch // workers)
+  )
+  return iter(dataset.mp_prefetch(options, worker_init_fn=_start_worker))
+
+
+def _finish(iterators: list[Any], shared_memory: bool) -> None:
   iterators.pop().close()
   if shared_memory:
     gc.collect()  # an iterator that ended holds its last batch's shared memory in a cycle

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import heapq
+import itertools
 import math
 import os
 import threading
@@ -26,9 +27,11 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from vgjax import memory
 from vgjax.errors import DataError
 
 OPEN_FILES = 48  # a thread
+CLOSINGS = 256  # files, after which free memory is given back: decoders come and go, and leave holes behind
 OPEN_PIXELS = 2**23  # a thread; the pictures' sizes added up: each open file holds up to 20 of its frames
 MAX_PIXELS = 2**26  # a frame; a damaged header that asks for more is not believed
 PLAYLISTS = {"concat", "dash", "hls", "applehttp", "imf", "sdp", "rtsp"}  # FFmpeg's names of formats
@@ -129,20 +132,21 @@ class Reader:
     is missing, or a copy of the decoding time although frames are reordered, as old encoders wrote it),
     the packets' times are right but for their order: each frame takes the smallest that is left.
 
-    Frames before `leave_out` are not decoded if no other refers to them; only packets with display times
-    of their own can be judged. `_left_out` is the time of the last of them, at the latest.
+    Frames before `leave_out` are not decoded if no other refers to them, once the file is seen to have
+    display times of its own. `_left_out` is the time of the last of them, at the latest.
     """
     waiting, trusted = [], not self._stream.codec_context.has_b_frames
+    judged = False  # a time unlike the decoding time was seen: the file's display times are its own
     context = self._stream.codec_context
     self._left_out, skipping = -math.inf, False
     try:
       for packet in self._container.demux(self._stream):
         stamp = packet.dts if packet.pts is None else packet.pts
-        own = packet.pts not in (None, packet.dts)
+        judged = judged or packet.pts not in (None, packet.dts)
         if stamp is not None:
           heapq.heappush(waiting, stamp)
-          trusted = trusted or own
-        seconds = math.inf if stamp is None or not own else stamp * self._tick - self.origin
+          trusted = trusted or judged
+        seconds = packet.pts * self._tick - self.origin if judged and packet.pts is not None else math.inf
         skip = seconds < leave_out
         if skip:
           self._left_out = max(self._left_out, seconds)
@@ -174,6 +178,7 @@ class Reader:
 
 
 _local = threading.local()  # .readers
+_closings = itertools.count(1)
 
 
 def open_reader(path: str) -> Reader:
@@ -194,6 +199,8 @@ def open_reader(path: str) -> Reader:
     _, (oldest, _) = _local.readers.popitem(last=False)
     pixels -= oldest.pixels
     oldest.close()
+    if next(_closings) % CLOSINGS == 0:
+      memory.give_back()
   return reader
 
 

@@ -11,6 +11,7 @@ the speed.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
@@ -124,8 +125,9 @@ def read_video(
     frame_fps: frames a second of a folder of pictures.
 
   Returns:
-    [time, height, width, channels], uint8, upright: rotation metadata is applied, alpha is dropped. 10 bits
-    become 8; the colours of high dynamic range are not mapped.
+    [time, height, width, channels], uint8, upright: rotation metadata is applied. Frames with alpha are laid
+    over black (VP8 and VP9 keep theirs apart, where it is not read). 10 bits become 8; the colours of high
+    dynamic range are not mapped.
 
   Raises:
     TooShort: the file ends before the clip does.
@@ -262,26 +264,49 @@ def _reformatter() -> VideoReformatter:
   return _local.reformatter
 
 
+@functools.cache
+def _has_alpha(pixel_format: str) -> bool:
+  return any(component.is_alpha for component in av.VideoFormat(pixel_format).components)
+
+
+def over_black(frame: av.VideoFrame) -> av.VideoFrame:
+  """A frame with alpha laid over black, without its rotation; a frame without is returned as it is.
+
+  At the full size: scaled before, colours that cannot be seen would bleed into those that can.
+  """
+  if not _has_alpha(frame.format.name):
+    return frame
+  reformatter = VideoReformatter()  # this thread's is set up for another format
+  pixels = reformatter.reformat(frame, format="rgba", threads=1).to_ndarray()
+  alpha = pixels[..., 3:].astype(np.uint16)
+  color = (pixels[..., :3] * alpha + 127) // 255
+  return av.VideoFrame.from_ndarray(color.astype(np.uint8), format="rgb24")
+
+
 def _pixels(frame: Any, size, crop: tuple[float, float], channels: int) -> np.ndarray:
   """One frame as [height, width, channels], uint8: scaled, upright, cropped."""
   if isinstance(frame, frame_folder.Picture):
     return frame_folder.pixels(frame, size, crop, channels)
   quarter_turns = round(frame.rotation / 90) % 4
+  frame = over_black(frame)
   height, width = (frame.height, frame.width)[:: -1 if quarter_turns % 2 else 1]
   crop_height, crop_width = (size, size) if isinstance(size, int) else size or (height, width)
   scale = max(crop_height / height, crop_width / width)
   scaled = max(crop_height, round(height * scale)), max(crop_width, round(width * scale))
   stored = scaled[:: -1 if quarter_turns % 2 else 1]
+  # FFmpeg scales to planes faster, to the same values; at the same size it writes pixels faster.
+  color = "rgb24" if stored == (frame.height, frame.width) else "gbrp"
   frame = _reformatter().reformat(
     frame,
     height=stored[0],
     width=stored[1],
-    format="rgb24" if channels == 3 else "gray",
+    format=color if channels == 3 else "gray",
     interpolation=Interpolation.BICUBIC,  # FFmpeg widens the kernel when it shrinks: antialiased
     dst_color_range=None if channels == 3 else "JPEG",  # RGB always has all of the range
     threads=1,
   )
-  pixels = np.rot90(frame.to_ndarray().reshape(*stored, channels), quarter_turns)
+  pixels = frame.to_ndarray().reshape(*stored, channels)
+  pixels = np.rot90(pixels, quarter_turns) if quarter_turns else pixels
   y = round(crop[0] * (scaled[0] - crop_height))
   x = round(crop[1] * (scaled[1] - crop_width))
   return pixels[y : y + crop_height, x : x + crop_width]
