@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import vgjax
+from tests.data import layouts
 from vgjax.data import __main__ as data_tools
 from vgjax.data import video
 
@@ -15,9 +16,17 @@ NAMES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
 def smoke(name: str, folder: Path, **changes):
   """The smoke variant of a config; one that reads videos finds some in `folder`."""
   config = vgjax.load_config(f"{ROOT / name}:smoke", **changes)
-  if "path" in config.data:
-    config.data.path = str(make_data(config.data.name, folder))
+  give_data(name, config, folder)
   return config
+
+
+def give_data(name: str, config, folder: Path) -> None:
+  """Makes what a config reads, and has its `data` name it: a tree of the data set's structure, or videos."""
+  if name.startswith("public/"):
+    size = dict(size=config.data.size) if "test_file" in config.data else {}
+    config.data.update(layouts.MAKE[Path(name).stem](folder, **size))
+  elif "path" in config.data:
+    config.data.path = str(make_data(config.data.name, folder))
 
 
 def make_data(source: str, folder: Path) -> Path:

@@ -42,8 +42,7 @@ def test_says_how_to_run_it_and_refuses_an_unknown_variant(name):
 def test_full_variant_builds(name, tmp_path):
   """What the config says at full size fits together: the state's shapes follow without computing them."""
   config = vgjax.load_config(all_configs.ROOT / name)
-  if "path" in config.data:
-    config.data.path = str(all_configs.make_data(config.data.name, tmp_path / "videos"))
+  all_configs.give_data(name, config, tmp_path / "videos")
   config.mesh = dict(data=1)
   run = vgjax.build(config)
   assert run.num_parameters()[next(iter(run.optimizers))] > 1000

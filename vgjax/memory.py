@@ -70,6 +70,16 @@ def trim() -> bool:
   return bool(_library().malloc_trim(0))
 
 
+def give_back() -> bool:
+  """Gives free memory back, unless it is being kept for steps; for what fills the heap with holes.
+
+  Returns:
+    Whether it gave any.
+  """
+  library = _library()
+  return not _keeping and library is not None and bool(library.malloc_trim(0))
+
+
 def _held() -> int:
   """Pages of memory that the process holds now."""
   return int(Path("/proc/self/statm").read_text().split()[1])

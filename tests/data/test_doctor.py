@@ -153,6 +153,28 @@ def test_other_encodings_and_sizes_are_the_same_video(tmp_path, codec, suffix, s
   assert duplicates.near_duplicates(looked) == [[0, 1]]
 
 
+@pytest.mark.parametrize(
+  "copy",
+  [
+    lambda video: video[:, :, ::-1],  # mirrored
+    lambda video: video[:, 5:-5, 7:-7],  # 90 % of its sides, from the middle
+    lambda video: video[:, 10:-10, 13:-13],  # 80 %
+    lambda video: video[:, :, 16:-16],  # narrower, as high
+  ],
+)
+def test_mirrored_and_cropped_copies_are_the_same_video(tmp_path, copy):
+  videos = [scene(1, 40, (96, 128)), copy(scene(1, 40, (96, 128))), scene(2, 40, (96, 128))]
+  videos.append(scene(2, 40, (96, 128))[:, ::-1])  # upside down is not looked for
+  looked = []
+  for number, video in enumerate(videos):
+    path = clips.write(tmp_path / f"{number}.mp4", video)
+    looked.append(examine.examine(examine.Job(str(path), path.name, False, False)))
+  assert duplicates.near_duplicates(looked) == [[0, 1]]
+  for one in looked:
+    one.view_hashes = None  # without looking for them
+  assert duplicates.near_duplicates(looked) == []
+
+
 def test_one_camera_two_recordings_are_not_the_same(tmp_path):
   """The same background, other motion: the hashes are near, what changes is not."""
   background = scene(1, 1)[0]

@@ -69,18 +69,36 @@ def test_workers_change_nothing(workers, start):
   assert_equal(train(source, workers=workers, start_step=start), train(source)[start:])
 
 
-@pytest.mark.parametrize("hosts", [2, 4])
-def test_hosts_read_their_rows_of_the_same_global_batch(hosts):
-  parts = [train(process_index=index, process_count=hosts) for index in range(hosts)]
+@pytest.mark.parametrize("hosts", [1, 2, 4])
+@pytest.mark.parametrize("threads", [0, 2])
+def test_hosts_read_their_rows_of_the_same_global_batch(hosts, threads):
+  parts = [train(process_index=index, process_count=hosts, threads=threads) for index in range(hosts)]
   assert parts[0][0]["index"].shape == (4 // hosts,)
   assert_equal(joined(parts), train())
 
 
-@pytest.mark.parametrize("start", [1, 2, 5, 6])
-def test_resumes_at_any_step(start):
-  reference = train()
-  assert_equal(train(start_step=start), reference[start:])
-  assert_equal(train(start_step=start, threads=2), reference[start:])
+def test_workers_and_hosts_together_resume_the_same_global_batch():
+  """Two hosts, each with a worker process of its own, from a step in the middle of the run."""
+  options = dict(process_count=2, workers=1, start_step=3)
+  assert_equal(joined([train(process_index=index, **options) for index in range(2)]), train()[3:])
+
+
+@pytest.mark.parametrize("start", range(STEPS))
+@pytest.mark.parametrize("hosts", [1, 2, 4])
+def test_resumes_at_any_step_on_any_number_of_hosts(hosts, start):
+  reference = train()[start:]
+  for threads in (0, 2):
+    options = dict(start_step=start, threads=threads, process_count=hosts)
+    assert_equal(joined([train(process_index=index, **options) for index in range(hosts)]), reference)
+
+
+def test_resumes_with_other_workers_than_before():
+  """Stopped after two batches, and after three more, each time with batches that were read ahead."""
+  reference, found = train(), []
+  for workers, count in ((0, 2), (2, 3), (0, 2)):
+    options = dict(batch_size=4, seed=0, num_steps=STEPS, workers=workers, start_step=len(found))
+    found += take(loader.train_batches(Counting(10), **options), count)
+  assert_equal(found, reference)
 
 
 def test_goes_on_for_ever_and_far():

@@ -10,6 +10,7 @@ import warnings
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.data import clips, damage
 from vgjax.data import audio, reader, video, video_folder
@@ -51,6 +52,51 @@ def test_depths_and_alpha(tmp_path, suffix, codec, pix_fmt):
   frames = video.read_video(path)
   assert frames.dtype == np.uint8 and clips.number_of(frames) == list(range(N))
   assert clips.number_of(video.read_video(path, start=0.75, num_frames=3, channels=1)) == [7, 8, 9]
+
+
+def with_alpha(size=32):
+  """A white square, seen at full, half and not at all by thirds of its width; and what is to be seen."""
+  rgba = np.full((size, 3 * size, 4), 255, np.uint8)
+  rgba[:, size : 2 * size, 3] = 128
+  rgba[:, 2 * size :, 3] = 0
+  return rgba, np.repeat([255, 128, 0], size).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+  "suffix, codec, pix_fmt",
+  [("mov", "png", "rgba"), ("mov", "qtrle", "argb"), ("mkv", "ffv1", "bgra"), ("mkv", "ffv1", "yuva444p")],
+)
+def test_alpha_is_laid_over_black(tmp_path, suffix, codec, pix_fmt):
+  rgba, seen = with_alpha()
+  path = tmp_path / f"a.{suffix}"
+  with av.open(str(path), "w") as container:
+    stream = container.add_stream(codec, rate=10)
+    stream.height, stream.width, stream.pix_fmt = *rgba.shape[:2], pix_fmt
+    for _ in range(4):
+      container.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=pix_fmt)))
+    container.mux(stream.encode())
+  for channels in (1, 3):
+    frames = video.read_video(path, channels=channels)
+    assert frames.shape == (4, *rgba.shape[:2], channels)
+    np.testing.assert_allclose(frames.astype(int), np.broadcast_to(seen[:, None], frames.shape), atol=2)
+  small = video.read_video(path, size=(8, 24))[0, 4, :, 0]
+  np.testing.assert_allclose(small[[2, 12, 21]].astype(int), [255, 128, 0], atol=6)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_alpha_of_pictures_is_laid_over_black(tmp_path, mode):
+  rgba, seen = with_alpha()
+  (tmp_path / "a").mkdir()
+  image = Image.fromarray(rgba)
+  if mode == "P":  # one colour of the palette is not to be seen
+    image = Image.fromarray((rgba[..., 3] == 0).astype(np.uint8), "P")
+    image.putpalette([255, 255, 255, 200, 200, 200])
+    image.info["transparency"], seen = 1, np.where(seen == 0, 0, 255)
+  image = image if mode == "P" else image.convert(mode)
+  image.save(tmp_path / "a" / "0.png", **({"transparency": 1} if mode == "P" else {}))
+  for channels in (1, 3):
+    (frame,) = video.read_video(tmp_path / "a", channels=channels)
+    np.testing.assert_array_equal(frame, np.broadcast_to(seen[:, None], frame.shape))
 
 
 @pytest.mark.parametrize("height, width", [(35, 51), (1, 64), (64, 3), (1, 7), (3, 301)])

@@ -2,7 +2,8 @@
 
 The frames' order is that of their names with numbers read as numbers: `2.png` comes before `10.png`. Their
 rate is not written anywhere; the config says it. Pictures of a folder may differ in size; each is scaled and
-cropped as a frame of a video is. Alpha is dropped, and the orientation of a camera (EXIF) applied.
+cropped as a frame of a video is. One with alpha is laid over black, and the orientation of a camera (EXIF)
+applied.
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ def pixels(picture: Picture, size, crop: tuple[float, float], channels: int) -> 
       image = ImageOps.exif_transpose(opened)
       if image.mode in ("I;16", "I;16B", "I"):  # converting would clip 16 bits at 255
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+      if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
       image = image.convert(mode)
       width, height = image.size
       if size is not None:

@@ -9,8 +9,8 @@
 
 What differs from the benchmark: its training draws from all 60,000 MNIST training digits and its best
 checkpoint is picked on the test set; here the last 5,000 of them are held out for a validation set. Its
-test set is a published file of 10,000 sequences; here the test set is rendered by seed, from the digits
-of MNIST's test set, which training never sees.
+test set is a published file of 10,000 sequences; here the test set is that file (`test_file`), or it is
+rendered by seed from the digits of MNIST's test set, which training never sees.
 
 `motion="stochastic"`: SM-MNIST of Denton and Fergus 2018, "Stochastic Video Generation with a Learned Prior"
 (arXiv:1802.07687), as their data/moving_mnist.py has it, in whole pixels:
@@ -33,9 +33,11 @@ from typing import Any
 
 import numpy as np
 
+from vgjax.data import arrays
 from vgjax.data import transforms as transforms_lib
 from vgjax.data.digits import SIDE, describe, load_digits, load_labels, resize
 from vgjax.errors import ConfigError
+from vgjax.types import Source
 
 STEP = 0.1  # of the free range, a frame
 SPLITS = ("train", "valid", "test")
@@ -56,8 +58,9 @@ def make(
   color: bool = False,
   digits: str = "mnist",
   truth: bool = False,
+  test_file: str | None = None,
   transforms: Sequence[Any] = (),
-) -> MovingMNIST:
+) -> Source:
   """Builds the source.
 
   Args:
@@ -72,6 +75,8 @@ def make(
     color: whether each digit has a colour of its own. The brightest channel is the grey video.
     digits: "mnist", or a folder with MNIST's four files of another set, see `vgjax.data.digits`.
     truth: whether examples carry where each digit is and how it looks.
+    test_file: the benchmark's `mnist_test_seq.npy`, uint8 [20, 10000, 64, 64]: the split "test" is read from
+      it, and what renders has no effect on it.
     transforms: named transforms of the training videos, see `vgjax.data.transforms`; none with `truth`.
 
   Returns:
@@ -79,7 +84,7 @@ def make(
 
   Raises:
     ConfigError: fields that do not fit together.
-    DataError: files of `digits` that are missing or damaged.
+    DataError: files of `digits`, or `test_file`, that are missing or damaged.
   """
   if split not in SPLITS:
     raise ConfigError(f"moving_mnist has the splits {', '.join(SPLITS)}, not {split!r}.")
@@ -93,6 +98,8 @@ def make(
     raise ConfigError(f"moving_mnist: stochastic motion needs room, digit_size must be below size = {size}.")
   if truth and transforms:
     raise ConfigError("moving_mnist: transforms would make the truth untrue. Leave out transforms, or truth.")
+  if test_file is not None and split == "test":
+    return _published(test_file, size, time, color or truth)
   load_digits(split, digits)  # read now, so a missing file is an error here and threads find it ready
   if truth:
     load_labels(split, digits)
@@ -110,6 +117,19 @@ def make(
     truth=truth,
     transforms=transforms_lib.build(transforms) if split == "train" else (),
   )
+
+
+def _published(path: str, size: int, time: int, more: bool) -> arrays.Arrays:
+  """The benchmark's file as the test set."""
+  if more:
+    raise ConfigError("moving_mnist: test_file has neither colours nor the truth. Leave out color and truth.")
+  source = arrays.make(
+    split="test", seed=0, path=path, time=time, axes="tvhw", splits=dict(test=""), valid_fraction=0
+  )
+  found = source.card()["resolution"][0]
+  if found != size:
+    raise ConfigError(f"moving_mnist: the videos of {path} have the size {found}; set config.data.size so.")
+  return source
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,9 +21,9 @@ from vgjax.errors import ConfigError, DataError
 PICTURES = 600  # videos whose frames are kept for the sheet; of more, evenly spread ones
 HELP = "look at a folder of videos: what is in it, what is wrong, what to do"
 DESCRIPTION = """\
-Decodes every video of a folder and reports: counts, lengths, sizes, frame rates, codecs, sound; files that
-are unreadable or cut short; black and still videos; near-duplicates (also re-encoded ones); videos that are
-in two splits. The folder itself is only read."""
+Decodes every video of a folder (files, and folders of pictures) and reports: counts, lengths, sizes, frame
+rates, codecs, sound; files that are unreadable or cut short; black and still videos; near-duplicates
+(re-encoded, mirrored or cropped ones too); videos that are in two splits. The folder itself is only read."""
 EPILOG = """\
 examples:
   python -m vgjax.data doctor my_videos
@@ -38,7 +38,7 @@ exit status: 0 done, 1 could not be done, 2 a wrong option, 3 (with --strict) so
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-  parser.add_argument("folder", type=pathlib.Path, help="the folder of video files; it may have subfolders")
+  parser.add_argument("folder", type=pathlib.Path, help="the folder of videos; it may have subfolders")
   parser.add_argument(
     "--out", type=pathlib.Path, metavar="DIR", help="where to write (default: doctor/FOLDER in this folder)"
   )
@@ -49,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   clip.add_argument("--time", type=int, default=16, metavar="N", help="frames (default: 16)")
   clip.add_argument("--fps", type=float, default=8.0, metavar="F", help="frames a second (default: 8)")
   clip.add_argument("--size", type=int, default=64, metavar="N", help="height and width (default: 64)")
+  clip.add_argument(
+    "--frame-fps", type=float, default=25.0, metavar="F",
+    help="frames a second of folders of pictures (default: 25)",
+  )  # fmt: skip
   split = parser.add_argument_group("the split")
   split.add_argument(
     "--manifest", type=pathlib.Path, metavar="FILE",
@@ -72,14 +76,19 @@ def run(options: argparse.Namespace) -> int:
   """Runs the command; returns its exit status."""
   folder: pathlib.Path = options.folder
   wanted = findings.Wanted(options.time, options.fps, options.size)
-  if min(wanted) <= 0:
-    raise ConfigError("--time, --fps and --size must be above 0.")
+  if min(*wanted, options.frame_fps) <= 0:
+    raise ConfigError("--time, --fps, --size and --frame-fps must be above 0.")
   names, rows = inputs.find(folder), None
   if options.manifest is not None:
     rows = inputs.rows_of(options.manifest, folder)
     names = sorted({row.path for row in rows})
   out = _out_folder(options.out, folder)
-  videos = _examine_all(folder, names, options.quick, options.workers)
+  every = -(-len(names) // PICTURES)
+  jobs = [
+    Job(str(folder / name), name, options.quick, pictures=i % every == 0, frame_fps=options.frame_fps)
+    for i, name in enumerate(names)
+  ]
+  videos = _examine_all(jobs, options.workers)
   division = divide(
     videos,
     rows,
@@ -138,9 +147,7 @@ def remarks(
   return {name: "; ".join(words) for name, words in said.items()}
 
 
-def _examine_all(folder: pathlib.Path, names: list[str], quick: bool, workers: int) -> list[Checked]:
-  every = -(-len(names) // PICTURES)
-  jobs = [Job(str(folder / name), name, quick, pictures=i % every == 0) for i, name in enumerate(names)]
+def _examine_all(jobs: list[Job], workers: int) -> list[Checked]:
   workers = 0 if workers < 2 and len(jobs) == 1 else max(1, min(workers, len(jobs)))
   videos = []
   results = pool.ordered(examine, jobs, workers=workers)

@@ -2,7 +2,10 @@
 
 Two videos are near-duplicates if they are about as long, their sampled frames have nearly the same
 perceptual hashes, and, since a camera that stands still makes the frames of all its videos alike, what
-*changes* in them is correlated too. A copy that was cropped, mirrored or trimmed is not found.
+*changes* in them is correlated too. Each is compared with the other, with its mirror image, and with some
+of its middle parts (`examine.VIEWS`), so copies that were mirrored, or cropped about the middle, are found;
+those that were cropped elsewhere, both mirrored and cropped, or trimmed by more than `LENGTH` are mostly not
+(figures: `benchmarks/duplicates.py`).
 """
 
 from __future__ import annotations
@@ -43,14 +46,33 @@ def near_duplicates(videos: Sequence[Checked]) -> list[list[int]]:
   order = [i for i in np.argsort([video.duration for video in videos]) if videos[i].hashes is not None]
   if order:
     hashes = np.stack([videos[i].hashes for i in order])  # [videos, samples]
+    views = _view_hashes([videos[i] for i in order])  # [views, videos, samples]
     durations = np.array([videos[i].duration for i in order])
     reach = np.searchsorted(durations, durations * (1 + LENGTH[0]) + LENGTH[1], side="right")
     for first, end in enumerate(reach):
-      near = _near(hashes[first], hashes[first + 1 : end])
-      for second in np.flatnonzero(near) + first + 1:
-        if _same_motion(videos[order[first]].looks, videos[order[second]].looks):
-          groups.join(order[first], order[second])
+      others = slice(first + 1, end)
+      # (ours, theirs, the view of ours or None, the view of theirs or None)
+      pairs = [(hashes[first], hashes[others], None, None)]
+      pairs += [(hashes[first], view[others], None, number) for number, view in enumerate(views)]
+      pairs += [(view[first], hashes[others], number, None) for number, view in enumerate(views)]
+      for ours, theirs, our_view, their_view in pairs:
+        for second in np.flatnonzero(_near(ours, theirs)) + first + 1:
+          one, other = videos[order[first]], videos[order[second]]
+          if _same_motion(_looks(one, our_view), _looks(other, their_view)):
+            groups.join(order[first], order[second])
   return [members for members in groups.members() if len(members) > 1]
+
+
+def _view_hashes(videos: Sequence[Checked]) -> np.ndarray:
+  """[views, videos, samples]; no views, unless all videos have them."""
+  found = [video.view_hashes for video in videos if video.view_hashes is not None]
+  return np.stack(found, axis=1) if len(found) == len(videos) else np.zeros((0, len(videos), 0), np.uint64)
+
+
+def _looks(video: Checked, view: int | None) -> np.ndarray:
+  looks = video.looks if view is None or video.view_looks is None else video.view_looks[view]
+  assert looks is not None  # it has hashes
+  return looks
 
 
 def _near(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""One video file, looked at closely: its header, and every frame decoded."""
+"""One video, a file or a folder of pictures, looked at closely: its header, and every frame decoded."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import os
 import time
@@ -13,6 +14,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
+from vgjax.data import frame_folder
 from vgjax.data import reader as reader_lib
 from vgjax.data import video as video_lib
 from vgjax.data.prepare import inputs
@@ -21,6 +23,13 @@ SAMPLES = 8  # frames of a video that are looked at, evenly spread over its time
 PICTURE = 192  # pixels, the longer side of a sampled frame
 LOOK = 12  # pixels, the sides of the grey picture by which two videos are compared
 BLACK = 24  # grey levels; 99 % of the pixels of a black video are not above
+# How a copy may show a video: (mirrored, the share of the height, the share of the width, about the middle).
+VIEWS = (
+  (True, 1.0, 1.0),
+  *((False, s, s) for s in (0.95, 0.9, 0.85, 0.8, 0.7)),
+  (False, 1.0, 0.75),
+  (False, 0.75, 1.0),
+)
 STILL = 8  # grey levels; no block of a still video changes by more
 GREY = 6  # levels between the colours of a pixel, which compression alone makes
 
@@ -33,6 +42,7 @@ class Job:
   name: str
   quick: bool  # the header and the first frame only
   pictures: bool  # bring the sampled frames back
+  frame_fps: float = 25.0  # frames a second, if it is a folder of pictures
 
 
 @dataclasses.dataclass
@@ -41,7 +51,7 @@ class Checked:
 
   Attributes:
     name: relative to the folder.
-    bytes: its size.
+    bytes: its size; of a folder, that of its pictures.
     problem: why it cannot be used, or an empty text.
     decodes: at least one frame could be decoded.
     height, width: in pixels, as shown: turned as the file asks for.
@@ -51,13 +61,15 @@ class Checked:
     num_frames: those that decode; with `quick`, those that the header claims.
     duration: seconds.
     key_every: frames from key frame to key frame, on average; what a seek has to decode.
-    codec, container: as FFmpeg calls them.
+    codec, container: as FFmpeg calls them; "frames" and "folder" for a folder of pictures.
     sound: the codec of its sound, or an empty text.
     black, still, grey: nothing to be seen, nothing moves, no colours.
     seconds: what decoding took.
-    digest: of its size and both its ends; equal for equal files.
+    digest: of its size and both its ends (of a folder: of names, sizes and some pictures); equal for equal
+      files.
     hashes: uint64 [SAMPLES], perceptual; None if no frame was decoded.
     looks: uint8 [SAMPLES, LOOK, LOOK], the sampled frames, small and grey.
+    view_hashes, view_looks: the same of each of VIEWS, with one axis more in front.
     strip: the sampled frames as JPEG files.
   """
 
@@ -83,11 +95,13 @@ class Checked:
   digest: str = ""
   hashes: np.ndarray | None = None
   looks: np.ndarray | None = None
+  view_hashes: np.ndarray | None = None
+  view_looks: np.ndarray | None = None
   strip: list[bytes] = dataclasses.field(default_factory=list)
 
   def to_json(self) -> dict[str, Any]:
     """What the report keeps: all but the pictures."""
-    hidden = ("hashes", "looks", "strip")
+    hidden = ("hashes", "looks", "view_hashes", "view_looks", "strip")
     plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in hidden}
     if self.hashes is not None:
       plain["hashes"] = [f"{int(number):016x}" for number in self.hashes]
@@ -104,13 +118,16 @@ def examine(job: Job) -> Checked:
     if found.bytes == 0:
       found.problem = "the file is empty"
       return found
-    found.digest = inputs.digest(job.path)
-    _read_header(job.path, found)
-    _decode(job, found)
+    if os.path.isdir(job.path):
+      _read_folder(job, found)
+    else:
+      found.digest = inputs.digest(job.path)
+      _read_header(job.path, found)
+      _decode(job, found)
   except UnicodeEncodeError:
     found.problem = "its name is not UTF-8; rename it"
   except video_lib.VideoError as error:
-    found.problem = str(error).removeprefix(job.path).lstrip(": ")
+    found.problem = str(error).removeprefix(job.path).lstrip(":/ ")
   except reader_lib.ERRORS as error:
     found.problem = reader_lib.reason(error)
   found.seconds = time.perf_counter() - start
@@ -167,6 +184,33 @@ def _decode(job: Job, found: Checked) -> None:
     found.problem = f"{corrupt} of its {len(stamps)} frames are damaged"
 
 
+def _read_folder(job: Job, found: Checked) -> None:
+  """All of that for a folder of pictures."""
+  names = frame_folder.list_pictures(job.path)
+  paths = [os.path.join(job.path, name) for name in names]
+  found.bytes = sum(map(os.path.getsize, paths))
+  # Pictures that are not compressed all have one size, so names and sizes do not tell folders apart.
+  some = [inputs.digest(paths[place]) for place in (0, len(paths) // 2, -1)]
+  found.digest = hashlib.sha256(repr([inputs.digest(job.path), *some]).encode()).hexdigest()[:32]
+  info = video_lib.probe(job.path, frame_fps=job.frame_fps)
+  found.height, found.width, found.codec, found.container = info.height, info.width, info.codec, "folder"
+  found.fps, found.num_frames, found.duration, found.key_every = info.fps, len(names), info.duration, 1.0
+  samples = _Samples(1 if job.quick else SAMPLES, found.duration)
+  bad = []
+  for seconds, picture in frame_folder.frames(job.path, 0.0, job.frame_fps):
+    try:
+      samples.offer(seconds, frame_folder.pixels(picture, None, (0.5, 0.5), 3))
+      found.decodes = True
+    except video_lib.VideoError as error:
+      bad.append(str(error).removeprefix(job.path).lstrip("/"))
+    if job.quick:
+      break
+  if found.decodes:
+    _look(samples.finish(), job, found)
+  if bad:
+    found.problem = f"{len(bad)} of its {len(names)} pictures cannot be read, such as {bad[0]}"
+
+
 def _rate(stamps: np.ndarray, found: Checked) -> None:
   """Frames a second and whether they come evenly, from the timestamps [time] in seconds."""
   found.num_frames = len(stamps)
@@ -190,7 +234,7 @@ class _Samples:
     self._shown: Any = None
     self.pictures: list[np.ndarray] = []
 
-  def offer(self, seconds: float, frame: av.VideoFrame) -> None:
+  def offer(self, seconds: float, frame: av.VideoFrame | np.ndarray) -> None:
     while self._shown is not None and self._wanted and self._wanted[0] < seconds:
       self._take()
     self._shown = frame
@@ -203,9 +247,15 @@ class _Samples:
   def _take(self) -> None:
     self._wanted.pop(0)
     frame = self._shown
+    if isinstance(frame, np.ndarray):
+      image = Image.fromarray(frame)
+      image.thumbnail((PICTURE, PICTURE), Image.Resampling.BOX)
+      self.pictures.append(np.asarray(image))
+      return
+    quarter_turns = round(frame.rotation / 90) % 4
     scale = min(1.0, PICTURE / max(frame.height, frame.width))
     small = self._reformatter.reformat(
-      frame,
+      video_lib.over_black(frame),
       height=max(2, round(frame.height * scale)),
       width=max(2, round(frame.width * scale)),
       format="rgb24",
@@ -213,7 +263,7 @@ class _Samples:
       dst_color_range="JPEG",
       threads=1,
     )
-    self.pictures.append(np.rot90(small.to_ndarray(), round(frame.rotation / 90) % 4).copy())
+    self.pictures.append(np.rot90(small.to_ndarray(), quarter_turns).copy())
 
 
 def _look(pictures: list[np.ndarray], job: Job, found: Checked) -> None:
@@ -230,9 +280,27 @@ def _look(pictures: list[np.ndarray], job: Job, found: Checked) -> None:
     return
   change = np.abs(blocks.astype(int) - blocks[0].astype(int)).max()
   found.still = bool(change <= STILL)
-  found.hashes = np.array([perceptual_hash(block) for block in blocks], np.uint64)
-  small = [image.convert("L").resize((LOOK, LOOK), Image.Resampling.BOX) for image in images]
-  found.looks = np.stack([np.asarray(image) for image in small])
+  grey = [image.convert("L") for image in images]
+  found.hashes, found.looks = _prints(grey)
+  views = [_prints([_view(image, *view) for image in grey]) for view in VIEWS]
+  found.view_hashes = np.stack([hashes for hashes, _ in views])
+  found.view_looks = np.stack([looks for _, looks in views])
+
+
+def _view(image: Image.Image, mirrored: bool, height: float, width: float) -> Image.Image:
+  """The middle of a picture, or its mirror image."""
+  if mirrored:
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+  y, x = (1 - height) / 2 * image.height, (1 - width) / 2 * image.width
+  return image.crop((round(x), round(y), max(round(x) + 1, round(image.width - x)),
+                     max(round(y) + 1, round(image.height - y))))  # fmt: skip
+
+
+def _prints(images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+  """(perceptual hashes [images], looks [images, LOOK, LOOK]) of grey pictures."""
+  blocks = [np.asarray(image.resize((32, 32), Image.Resampling.BOX)) for image in images]
+  looks = [np.asarray(image.resize((LOOK, LOOK), Image.Resampling.BOX)) for image in images]
+  return np.array([perceptual_hash(block) for block in blocks], np.uint64), np.stack(looks)
 
 
 def perceptual_hash(block: np.ndarray) -> int:

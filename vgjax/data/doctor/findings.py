@@ -94,6 +94,12 @@ def suggestions(videos: Sequence[Checked], division: Division, wanted: Wanted, *
       f"Frame rates differ ({min(rates):g} to {max(rates):g}): fps={wanted.fps:g} gives motion one speed; "
       "a stride would not."
     )
+  folders = [video for video in good if video.codec == "frames"]
+  if folders:
+    say.append(
+      f"{_count(len(folders), 'video is a folder', 'videos are folders')} of pictures, taken as "
+      f"{folders[0].fps:g} a second: if they are others, say so with --frame-fps, and config.data.frame_fps."
+    )
   small = [video for video in good if min(video.height, video.width) < wanted.size]
   if small:
     say.append(

@@ -17,17 +17,18 @@ from vgjax.errors import DataError
 
 
 def find(folder: pathlib.Path, extensions: Sequence[str] = EXTENSIONS) -> list[str]:
-  """The video files below a folder, relative to it, sorted.
+  """The video files and folders of pictures below a folder, relative to it, sorted.
 
   Raises:
     DataError: no such folder, or no video in it.
   """
   check_folder(folder)
   try:
-    return video_index.find_videos(folder, extensions)
+    return video_index.find_videos(folder, extensions, frame_folders=True)
   except DataError as error:
     raise DataError(
-      f"There are no videos in {folder.absolute()} or below: no file's name ends in {', '.join(extensions)}."
+      f"There are no videos in {folder.absolute()} or below: no file's name ends in {', '.join(extensions)}, "
+      "and no folder below it holds pictures (those of one video are in a folder of their own)."
     ) from error
 
 
