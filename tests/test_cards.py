@@ -46,11 +46,17 @@ def card(run):
 def test_card_says_what_was_measured_and_on_what(card):
   assert card["data"] == dict(dataset="mine", frames=20, resolution=[64, 64, 1])
   assert card["split"] == "test" and card["num_videos"] == 64 and card["step"] == 1000 and card["seed"] == 3
-  assert card["evaluator"] == dict(name="frames", seed=0)  # defaults are written out
+  assert card["evaluator"] == dict(name="frames", seed=0, samples=1)  # defaults are written out
   assert card["ema"] == dict(predictor=0.999)
   assert "OpenSTL" in card["conventions"]["ssim_openstl"]
   assert set(cards.PROTOCOL) <= set(card)
   assert json.loads(json.dumps(card)) == card
+
+
+def test_cost_is_in_the_card_and_no_part_of_the_protocol(run, card):
+  other = cards.protocol_card(run, "test", "quick", 1000, efficiency={"parameters": {"p": np.int64(7)}})
+  assert other["efficiency"] == {"parameters": {"p": 7}} and card["efficiency"] == {}
+  assert cards.compare(card, other) == []
 
 
 def test_card_counts_the_videos_there_are(run):
@@ -159,3 +165,15 @@ def test_table_names_evaluators_where_there_are_several_and_lists_other_figures(
   assert "short: model" in table and "long: model" in table
   assert table.splitlines()[-1] == "fvd/fvd  123.457"
   assert cards.format_table({}) == ""
+
+
+def test_table_has_the_best_of_several_samples_and_intervals():
+  table = cards.format_table({
+    "frames/psnr": 20.0, "frames/best_of_3/psnr": 22.5, "frames/copy_last/psnr": 13.0,
+    "sets/fvd": 134.5, "sets/fvd/low": 120.0, "sets/fvd/high": 150.25, "sets/fvd/standard_error": 7.0,
+  })  # fmt: skip
+  lines = table.splitlines()
+  assert [line.split() for line in lines[2:5]] == [
+    ["model", "20.00"], ["best", "of", "3", "22.50"], ["copy", "last", "frame", "13.00"],
+  ]  # fmt: skip
+  assert lines[5:] == ["sets/fvd  134.5  95% interval 120 to 150.25"]

@@ -3,7 +3,7 @@
 Figures of two papers often differ because they were measured differently. A card says how: the parts in
 `PROTOCOL` (data, split, number of videos, task, evaluator, conventions) decide whether two figures may
 stand in one table; `compare` lists where two cards disagree there. The other parts (model, seeds, step,
-code) say where a figure comes from; they may differ, that is what a comparison is about.
+efficiency, code) say where a figure comes from; they may differ, that is what a comparison is about.
 """
 
 import contextlib
@@ -25,7 +25,9 @@ from vgjax import configs
 PROTOCOL = ("data", "split", "num_videos", "task", "evaluator", "conventions", "value_range")
 
 
-def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
+def protocol_card(
+  run: Any, split: str, name: str, step: int, *, efficiency: Mapping[str, Any] = {}
+) -> dict[str, Any]:
   """The card of one evaluation.
 
   Args:
@@ -33,6 +35,7 @@ def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
     split: the split that was evaluated.
     name: the evaluator's name in `config.evaluators`.
     step: the training step of the evaluated state.
+    efficiency: what the model costs, of `vgjax.efficiency`.
 
   Returns:
     Plain dicts, lists, numbers and strings, with the keys of `PROTOCOL` and the figure's origin.
@@ -41,7 +44,9 @@ def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
   module_name, options = configs.split_name(run.config["evaluators"][name], f"evaluators.{name}")
   module = configs.find("evaluators", module_name, f"evaluators.{name}.name")
   defaults = {k: p.default for k, p in configs.parameters(module.make).items()}
-  fields = {k: v for k, v in (defaults | options).items() if k not in ("split", "every", "num_videos")}
+  # Which figures are taken changes none of them, so `metrics` is no part of the protocol.
+  beside = ("split", "every", "num_videos", "metrics", "picture", "intervals")
+  fields = {k: v for k, v in (defaults | options).items() if k not in beside}
   num_videos = (defaults | options).get("num_videos")
   return _plain(
     dict(
@@ -57,6 +62,7 @@ def protocol_card(run: Any, split: str, name: str, step: int) -> dict[str, Any]:
       ema={branch: o.ema for branch, o in run.optimizers.items() if o.ema is not None},
       models=run.config["models"],
       method=run.config["method"],
+      efficiency=efficiency,
       code=code_version() | dict(jax=jax.__version__, device=jax.devices()[0].device_kind),
     )
   )
@@ -134,6 +140,9 @@ _COLUMNS = {
   "mae": (f"MAE {_LESS_IS_BETTER}", "{:.5f}"),
   "mse_sum": (f"MSE (sum) {_LESS_IS_BETTER}", "{:.2f}"),
   "mae_sum": (f"MAE (sum) {_LESS_IS_BETTER}", "{:.2f}"),
+  "ms_ssim": (f"MS-SSIM {_MORE_IS_BETTER}", "{:.4f}"),
+  "lpips_alex": (f"LPIPS (alex) {_LESS_IS_BETTER}", "{:.4f}"),
+  "lpips_vgg": (f"LPIPS (vgg) {_LESS_IS_BETTER}", "{:.4f}"),
 }
 
 
@@ -141,11 +150,12 @@ def format_table(numbers: Mapping[str, Any]) -> str:
   """The scalars of an evaluation as a table for the console.
 
   Args:
-    numbers: {"<evaluator>/<metric>" or "<evaluator>/copy_last/<metric>": number}; curves are left out,
-      and metrics that have no column follow the table, one a line.
+    numbers: {"<evaluator>/<metric>", or with "copy_last/" or "best_of_<k>/" before the metric: number};
+      curves are left out, and metrics that have no column follow the table, one a line.
 
   Returns:
-    A line for the model and one for the copy of the last given frame; "" if there is nothing to show.
+    A line for the model, one for the best of its samples, and one for the copy of the last given frame; "" if
+    there is nothing to show.
   """
   rows: dict[tuple[str, str], dict[str, float]] = {}
   others = {}
@@ -155,7 +165,11 @@ def format_table(numbers: Mapping[str, Any]) -> str:
     path, _, metric = name.rpartition("/")
     if metric in _COLUMNS:
       evaluator, _, last = path.rpartition("/")
-      key = (evaluator, "copy last frame") if last == "copy_last" else (path, "model")
+      key = (path, "model")
+      if last == "copy_last":
+        key = (evaluator, "copy last frame")
+      elif last.startswith("best_of_"):
+        key = (evaluator, last.replace("_", " "))
       rows.setdefault(key, {})[metric] = value
     else:
       others[name] = value
@@ -166,7 +180,14 @@ def format_table(numbers: Mapping[str, Any]) -> str:
     label = f"{evaluator}: {who}" if several else who
     table.append([label, *(_COLUMNS[m][1].format(row[m]) if m in row else "-" for m in columns)])
   lines = _align(table) if rows else []
-  return "\n".join(lines + [f"{name}  {value:.6g}" for name, value in others.items()])
+  for name, value in others.items():
+    if name.rpartition("/")[0] in others:
+      continue  # an interval's ends and the like stand in the file
+    spread = ""
+    if f"{name}/low" in others:
+      spread = f"  95% interval {others[f'{name}/low']:.6g} to {others[f'{name}/high']:.6g}"
+    lines.append(f"{name}  {value:.6g}{spread}")
+  return "\n".join(lines)
 
 
 def _align(table):

@@ -26,3 +26,7 @@ class CheckpointError(VgjaxError):
 
 class NonFiniteLoss(VgjaxError):
   """A loss became infinite or no number."""
+
+
+class MissingWeights(VgjaxError):
+  """Weights of a published network that are not on this machine, cannot be fetched, or are damaged."""

@@ -88,6 +88,11 @@ class Run:
     example = self.source("train").example(0, np.random.default_rng(0))
     return {k: np.asarray(v)[None] for k, v in example.items()}
 
+  @functools.cached_property
+  def measured(self) -> dict[str, dict[str, Any]]:
+    """{split: what `efficiency` measured}, so that it is measured once."""
+    return {}
+
   # -- the jitted functions --------------------------------------------------------------------
 
   @functools.cached_property
@@ -144,18 +149,22 @@ class Run:
     return sharding.put_batch(batch, self.mesh)
 
   def batches(
-    self, split: str, num_videos: int | None = None, batch_size: int | None = None
+    self, split: str, num_videos: int | None = None, batch_size: int | None = None, start: int = 0
   ) -> Iterator[Batch]:
-    """The first `num_videos` of a split in order, with the task applied; `weight` is 0 for padding."""
+    """The first `num_videos` of a split in order, with the task applied; `weight` is 0 for padding.
+
+    `start` leaves out the batches before that one, and changes nothing of the others.
+    """
     host_batches = loader.eval_batches(
       self.source(split),
       batch_size=batch_size or self.batch_size,
       num_examples=num_videos,
+      start_batch=start,
       process_index=jax.process_index(),
       process_count=jax.process_count(),
     )
     key = jax.random.key(self.seed)
-    for number, batch in enumerate(host_batches):
+    for number, batch in enumerate(host_batches, start):
       yield self._give_task(self.put(batch), jax.random.fold_in(key, number))
 
   def num_parameters(self) -> dict[str, int]:

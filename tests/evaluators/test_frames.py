@@ -5,18 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.evaluators.fakes import FakeRun, videos
-from vgjax import tasks
+from tests.evaluators.fakes import STATE, FakeRun, videos
+from tests.metrics.test_lpips import random_params
+from vgjax import plot, tasks
+from vgjax.errors import ConfigError, MissingWeights
 from vgjax.evaluators import frames
-from vgjax.metrics import pixel
+from vgjax.metrics import features, lpips, per_frame, pixel, weights
 
 
 def darker(batch):
   return 0.8 * batch["video"] - 0.1
 
 
-def result(run, **fields):
-  return dict(frames.make(**fields)(run, None))
+def result(run, picture=False, **fields):
+  return dict(frames.make(picture=picture, **fields)(run, STATE))
 
 
 def unit_error(prediction, video):
@@ -95,9 +97,44 @@ def test_a_mixture_has_a_baseline_only_if_every_video_does():
   assert "copy_last/mse" in found and found["time/curve"] == [1, 2, 3, 4, 5]
 
 
-def test_small_frames_leave_out_ssim():
+def test_small_frames_report_ssim_as_missing():
   found = result(FakeRun(videos(2, size=8), tasks.predict(given=2), darker))
-  assert "ssim" not in found and "ssim_openstl" in found and "psnr" in found
+  assert found["ssim"] == "needs frames of 11x11 or more, these are 8x8"
+  assert "copy_last/ssim" not in found and "ssim/curve" not in found
+  assert isinstance(found["ssim_openstl"], float) and isinstance(found["psnr"], float)
+
+
+def test_missing_weights_are_reported_and_replaced_by_nothing(monkeypatch):
+  def load(network):
+    raise MissingWeights(f"no {network} here: fetch it")
+
+  monkeypatch.setattr(lpips, "load", load)
+  run = FakeRun(videos(2, size=32), tasks.predict(given=2), darker)
+  found = result(run, metrics=("mse", "lpips_vgg", "ms_ssim"))
+  assert found["lpips_vgg"] == "no vgg here: fetch it" and "161x161" in found["ms_ssim"]
+  assert {name for name, value in found.items() if not isinstance(value, str)} == {
+    "mse", "copy_last/mse", "time/curve", "mse/curve", "copy_last/mse/curve",
+  }  # fmt: skip
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+def test_lpips_with_made_up_weights(monkeypatch, num_devices):
+  params = random_params("alex")
+  monkeypatch.setattr(lpips, "load", lambda network: params)
+  monkeypatch.setattr(weights, "sha256", lambda name: f"hash of {name}")
+  data = videos(9, size=32, time=3)
+  run = FakeRun(data, tasks.predict(given=2), darker, num_devices=num_devices)
+  found = result(run, metrics=["lpips_alex"])
+  wanted = lpips.lpips(params, 0.8 * data[:, 2:] - 0.1, data[:, 2:])
+  assert found["lpips_alex"] == pytest.approx(float(wanted.mean()), rel=1e-5)
+  copied = lpips.lpips(params, data[:, 1:2], data[:, 2:])
+  assert found["copy_last/lpips_alex"] == pytest.approx(float(copied.mean()), rel=1e-5)
+  assert found["weights"] == {"lpips_alex": "hash of lpips_alex"}  # for the protocol card
+
+
+def test_unknown_metric():
+  with pytest.raises(ConfigError, match='frames: metrics: unknown name "lpips"; did you mean "lpips_'):
+    frames.make(metrics=["lpips"])
 
 
 def test_no_video_is_an_error():
@@ -108,4 +145,77 @@ def test_no_video_is_an_error():
 def test_every_figure_has_its_convention():
   found = result(FakeRun(videos(1), tasks.predict(given=2), darker))
   names = {name.removeprefix("copy_last/").removesuffix("/curve") for name in found} - {"time"}
-  assert names == set(frames.CONVENTIONS) - {"mean"}
+  assert names == set(frames.DEFAULT) and set(per_frame.METRICS) == set(frames.CONVENTIONS) - {"mean", "best"}
+
+
+class Stochastic(FakeRun):
+  """Each sample is off by one number of its own; `drawn` keeps them all."""
+
+  def sample(self, state, batch, rng):
+    off = jax.random.uniform(
+      rng, (len(batch["video"]), batch["video"].shape[1], 1, 1, 1), minval=-0.4, maxval=0.4
+    )
+    self.drawn = [*getattr(self, "drawn", []), np.asarray(off)[..., 0, 0, 0]]
+    self.model = lambda batch: batch["video"] + off
+    return super().sample(state, batch, rng)
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+def test_the_best_of_several_samples(num_devices):
+  """13 videos in two batches, the second one padded, and three samples of each."""
+  run = Stochastic(videos(13) * 0.2, tasks.predict(given=2), None, num_devices=num_devices)
+  found = result(run, samples=3, metrics=("mse", "psnr"))
+  # Of each batch all samples in a row; [samples, videos, predicted frames] of squared errors.
+  batches = np.stack(run.drawn).reshape(2, 3, 8, 6)
+  error = (batches.transpose(1, 0, 2, 3).reshape(3, 16, 6)[:, :13, 2:] / 2) ** 2
+  decibels = -10 * np.log10(error)
+  assert found["mse"] == pytest.approx(error.mean(), rel=1e-4)
+  assert found["best_of_3/mse"] == pytest.approx(error.mean(2).min(0).mean(), rel=1e-4)
+  assert found["best_of_3/psnr"] == pytest.approx(decibels.mean(2).max(0).mean(), rel=1e-4)
+  chosen = error[error.mean(2).argmin(0), np.arange(13)]  # one sample a video, not one a frame
+  np.testing.assert_allclose(found["best_of_3/mse/curve"], chosen.mean(0), rtol=1e-4)
+  assert found["best_of_3/mse"] > error.min(0).mean() * 1.05
+  assert found["copy_last/mse"] == result(run, metrics=("mse",))["copy_last/mse"]
+
+
+def test_the_first_of_several_samples_is_the_one_that_is_drawn_alone():
+  runs = [Stochastic(videos(13), tasks.predict(given=2), None) for _ in range(2)]
+  result(runs[0], metrics=["mse"])
+  result(runs[1], metrics=["mse"], samples=2)
+  np.testing.assert_array_equal(runs[0].drawn, runs[1].drawn[::2])
+  assert not np.array_equal(runs[1].drawn[0], runs[1].drawn[1])
+
+
+class Killed(Stochastic):
+  """Dies at the sample `last`."""
+
+  def sample(self, state, batch, rng):
+    if len(getattr(self, "drawn", [])) == self.last:
+      raise KeyboardInterrupt
+    return super().sample(state, batch, rng)
+
+
+def test_an_evaluation_that_was_killed_goes_on(tmp_path, monkeypatch):
+  monkeypatch.setattr(features, "SAVE_SECONDS", 0)
+  make = lambda kind, workdir: kind(videos(21), tasks.predict(given=2), None, workdir=workdir)
+  whole = result(make(Stochastic, None), samples=2)
+  killed = make(Killed, tmp_path)
+  killed.last = 4  # of six
+  with pytest.raises(KeyboardInterrupt):
+    result(killed, samples=2)
+  assert list(tmp_path.rglob("*.npz"))
+  again = make(Stochastic, tmp_path)
+  assert result(again, samples=2) == whole
+  assert len(again.drawn) == 3  # one sample was on its way when it died
+  assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_curves_are_drawn():
+  run = Stochastic(videos(3), tasks.predict(given=2), None)
+  found = result(run, picture=True, samples=2, metrics=["mse", "psnr"])
+  assert found["curves"].dtype == np.uint8 and found["curves"].ndim == 3
+  expected = {
+    name: {prefix.rstrip("/"): found[f"{prefix}{name}/curve"] for prefix in ("", "best_of_2/", "copy_last/")}
+    for name in ("mse", "psnr")
+  }
+  np.testing.assert_array_equal(found["curves"], plot.panels([3, 4, 5, 6], expected, "frame"))

@@ -2,94 +2,113 @@
 
 What is scored is what the task leaves unknown. A frame counts if any of its pixels is unknown; MSE, MAE
 and PSNR of a frame look at its unknown pixels only, so inpainting is scored inside the hole and predicted
-frames as a whole. SSIM needs windows and looks at the whole of each frame that counts (given pixels are
-kept exactly and have similarity 1 among themselves). A figure is the mean over all frames that count.
+frames as a whole. SSIM and LPIPS need windows and look at the whole of each frame that counts (given pixels
+are kept exactly and have similarity 1 among themselves). A figure is the mean over all frames that count.
+
+A stochastic method is scored by `samples=k`: k samples of each video, the mean over all of them, and the best
+of the k (Denton and Fergus, "Stochastic video generation with a learned prior", 2018). The best is chosen for
+each video and each metric by itself, by the video's mean over its frames, as in the authors' program.
 
 The baseline `copy_last` repeats the nearest whole given frame of the past or, before the first one, of the
 future. It is left out unless every video gives a whole frame and every scored frame is unknown as a whole
 (so generation and inpainting have none).
 """
 
-import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
-from vgjax.metrics import pixel
+from vgjax import plot
+from vgjax.errors import ConfigError
+from vgjax.evaluate import draws
+from vgjax.metrics import features, per_frame
 
-CONVENTIONS = dict(
-  mse="mean over unknown pixels and channels, intensities in [0, 1], prediction not clipped",
-  mae="as mse, absolute",
-  mse_sum="as mse, summed over pixels and channels (OpenSTL)",
-  mae_sum="as mae, summed over pixels and channels (OpenSTL)",
-  psnr=f"per frame, prediction clipped to [0, 1], at most {pixel.PSNR_CAP:g} dB",
-  ssim="Wang et al. 2004: Gaussian 11x11, sigma 1.5, R = 1; mean over channels",
-  ssim_openstl="uniform 7x7, sample covariance, R = 2 (OpenSTL); mean over channels",
+CONVENTIONS = {name: metric.convention for name, metric in per_frame.METRICS.items()} | dict(
   mean="over all frames that have unknown pixels",
+  best="of several samples, for each video and metric by itself, by the video's mean",
 )
-
-_METRICS = {
-  "mse": pixel.mse,
-  "psnr": pixel.psnr,
-  "mae": pixel.mae,
-  "mse_sum": pixel.mse_sum,
-  "mae_sum": pixel.mae_sum,
-}
-_SSIM = {"ssim": "wang", "ssim_openstl": "openstl"}
+DEFAULT = ("mse", "mae", "mse_sum", "mae_sum", "psnr", "ssim", "ssim_openstl")
+HIGHER_IS_BETTER = ("psnr", "ssim", "ssim_openstl", "ms_ssim")
 
 
-def make(*, split="valid", num_videos=None, seed=0):
+def make(*, split="valid", num_videos=None, seed=0, metrics=DEFAULT, samples=1, picture=True):
   """Frame metrics over a split.
 
   Args:
     split: "train", "valid" or "test".
     num_videos: how many, from the split's first; None for all.
     seed: of the samples, for methods that draw them.
+    metrics: which, by their names in `vgjax.metrics.per_frame.METRICS`; "lpips_alex", "lpips_vgg" and
+      "ms_ssim" are not among the default ones.
+    samples: how many are drawn of each video.
+    picture: whether to draw the curves.
 
   Returns:
-    `evaluate(run, state)`, which yields the means (`mse`, `psnr`, `ssim`, ...), those of the baseline
-    (`copy_last/mse`, ...), and curves over time (`mse/curve`, ..., with `time/curve`, the index of each
-    frame). SSIM is left out for frames smaller than its window.
+    `evaluate(run, state)`, which yields the means (`mse`, `psnr`, `ssim`, ...), with several samples those of
+    the best ones (`best_of_<k>/mse`, ...), those of the baseline (`copy_last/mse`, ...), curves over time
+    (`mse/curve`, ..., with `time/curve`, the index of each frame), and all of them as a picture, `curves`.
+    A metric that cannot run, since its weights are not there or the frames are too small, has the reason
+    in words as its value. `weights` are the sha256 of trained weights that were used, for the card.
+
+  Raises:
+    ConfigError: an unknown metric.
   """
+  metrics = per_frame.check(metrics, "frames: metrics")
+  if samples < 1:
+    raise ConfigError(f"frames: samples = {samples}: 1 or more")
 
   def evaluate(run, state):
-    rng = jax.random.key(seed)
-    totals, pending = None, None
-    for number, batch in enumerate(run.batches(split, num_videos)):
-      prediction = run.sample(state, batch, jax.random.fold_in(rng, number))
-      sums = _jitted(_everywhere(batch["video"]))(batch, prediction)
-      # Fetched one batch late: the device always has work, yet never many batches waiting in memory.
-      totals, pending = _add(totals, pending), sums
-    totals = _add(totals, pending)
-    if totals is None or not totals["model"]["frames"].sum():
-      raise ValueError(f"frames: the split {split} has no video with an unknown frame")
-    yield from _summary(totals)
+    size = len(run.source(split)) if num_videos is None else min(num_videos, len(run.source(split)))
+    first = next(iter(run.batches(split, 1)), None)
+    if first is None or not size:
+      raise ValueError(f"frames: the split {split} has no video")
+    params, missing = per_frame.prepare(metrics, *first["video"].shape[2:4])
+    yield from missing.items()
+    if hashes := per_frame.hashes(params):
+      yield "weights", hashes
+    if not params:
+      return
+    scored = {"frames": _Scores(len(params) + 2, params, _card(params), _score)}
+    made_of = draws.samples_made_of(run, state, split, number=samples, seed=seed)
+    ours = draws.samples(run, state, split, size, _model, number=samples, seed=seed)
+    made = features.collect(scored, ours, folder=draws.folder(run), made_of=made_of)["frames"]
+    copied = features.collect(scored, draws.real(run, split, size, _copied))["frames"]
+    yield from _summary(sorted(params), draws.by_draw(made, run.batch_size, samples), copied.values, picture)
+    features.kept_parts(draws.folder(run), made_of, scored["frames"]).discard()
 
   return evaluate
 
 
-def measure(batch, prediction):
-  """The sums over a batch that all figures are made of.
+class _Scores(NamedTuple):
+  """The metrics as an extractor, which `features.collect` runs."""
 
-  Args:
-    batch: `video`, `hint`, `mask`, and optionally `weight` [batch], 0 for padding.
-    prediction: [batch, time, height, width, channels], in [-1, 1].
+  dims: int
+  params: Any
+  card: dict[str, Any]
+  apply: Any
 
-  Returns:
-    {"model": ..., "copy_last": ...}, for each {metric: sum over the batch at each time, "frames": how
-    many frames count}, all [time].
-  """
-  unknown = 1 - batch["mask"].astype(jnp.float32)
-  weight = batch.get("weight", jnp.ones(len(unknown)))
-  counts = jnp.any(unknown > 0, axis=(2, 3, 4)) & (weight[:, None] > 0)  # [batch, time]
-  copy, exists = copy_last(batch["hint"], batch["mask"])
-  comparable = counts & exists[:, None] & jnp.all(unknown > 0, axis=(2, 3, 4))
-  return dict(
-    model=_sums(prediction, batch["video"], unknown, counts),
-    copy_last=_sums(copy, batch["video"], unknown, comparable),
-  )
+
+def _card(params):
+  return {"name": "frames", **{name: CONVENTIONS[name] for name in sorted(params)}}
+
+
+def _score(params, shown):
+  """[batch, time, 2 + metrics]: whether a frame counts, whether it is unknown as a whole, its figures."""
+  unknown = 1 - shown["mask"].astype(jnp.float32)
+  values = per_frame.compute(params, shown["made"], shown["video"], unknown)
+  some, whole = jnp.any(unknown > 0, axis=(2, 3, 4)), jnp.all(unknown > 0, axis=(2, 3, 4))
+  return jnp.stack([some, whole, *(values[name] for name in sorted(params))], axis=-1).astype(jnp.float32)
+
+
+def _model(batch, made):
+  return {"made": made, "video": batch["video"], "mask": batch["mask"]}, batch["weight"]
+
+
+def _copied(batch):
+  copy, exists = _jitted_copy(batch["hint"], batch["mask"])
+  return _model(batch, copy)[0], batch["weight"] * exists
 
 
 def copy_last(hint, mask):
@@ -112,46 +131,53 @@ def copy_last(hint, mask):
   return video, whole.any(axis=1)
 
 
-def _sums(video, target, unknown, counts):
-  values = {name: metric(video, target, weight=unknown) for name, metric in _METRICS.items()}
-  for name, convention in _SSIM.items():
-    if min(target.shape[2:4]) >= pixel.window_size(convention):
-      values[name] = pixel.ssim(video, target, convention=convention)
-  # `where`, not a product: padding may hold anything, and 0 * nan is nan.
-  sums = {name: jnp.where(counts, value, 0).sum(0) for name, value in values.items()}
-  return sums | {"frames": counts.sum(0, dtype=jnp.float32)}
+_jitted_copy = jax.jit(copy_last)
 
 
-@functools.lru_cache(maxsize=8)
-def _jitted(out_shardings):
-  return jax.jit(measure, out_shardings=out_shardings)
+def _summary(names, made, copied, picture):
+  """Yields (name, value): the means, the curves, the picture.
 
+  Args:
+    names: of the metrics.
+    made: [samples, videos, time, 2 + metrics], of `_score`.
+    copied: [videos with a whole given frame, time, 2 + metrics].
+    picture: whether to draw the curves.
+  """
+  made, copied = made.astype(np.float64), copied.astype(np.float64)
+  counts, values = made[0, ..., 0] > 0, made[..., 2:]
+  if not counts.any():
+    raise ValueError("frames: no video has an unknown frame")
+  # Frames that do not count may hold anything, NaN too.
+  values = np.where(counts[..., None], values, 0)
+  rows = {"": values.mean(0)}
+  if len(made) > 1:
+    rows[f"best_of_{len(made)}/"] = _best(names, values)
+  if len(copied) == len(counts) and np.array_equal(copied[..., 0], copied[..., 1]):
+    rows["copy_last/"] = np.where(counts[..., None], copied[..., 2:], 0)
 
-def _everywhere(video):
-  """The sharding that gives every host the whole sums; None on a single device."""
-  sharding = video.sharding
-  return NamedSharding(sharding.mesh, PartitionSpec()) if isinstance(sharding, NamedSharding) else None
-
-
-def _add(totals, sums):
-  """In float64 on the host: the sum over ten thousand videos keeps its digits."""
-  if sums is None:
-    return totals
-  sums = jax.tree.map(lambda x: np.asarray(x, np.float64), jax.device_get(sums))
-  return sums if totals is None else jax.tree.map(np.add, totals, sums)
-
-
-def _summary(totals):
-  """Yields (name, value): first the means, then the curves."""
-  frames = totals["model"]["frames"]
-  parts = {"": totals["model"]}
-  if np.array_equal(totals["copy_last"]["frames"], frames):  # the same frames, so it can be compared
-    parts["copy_last/"] = totals["copy_last"]
-  for prefix, sums in parts.items():
-    for name in [name for name in CONVENTIONS if name in sums]:
-      yield prefix + name, float(sums[name].sum() / frames.sum())
+  frames = counts.sum(0)
   times = np.flatnonzero(frames)
+  for prefix, row in rows.items():
+    for i, name in enumerate(names):
+      yield prefix + name, float(row[..., i].sum() / frames.sum())
   yield "time/curve", times.tolist()
-  for prefix, sums in parts.items():
-    for name in [name for name in CONVENTIONS if name in sums]:
-      yield f"{prefix}{name}/curve", (sums[name][times] / frames[times]).tolist()
+  curves: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+  for prefix, row in rows.items():
+    for i, name in enumerate(names):
+      curves[name][prefix.rstrip("/")] = (row[..., i].sum(0)[times] / frames[times]).tolist()
+      yield f"{prefix}{name}/curve", curves[name][prefix.rstrip("/")]
+  if picture and len(times) > 1:
+    yield "curves", plot.panels((times + 1).tolist(), curves, "frame")
+
+
+def _best(names, values):
+  """[videos, time, metrics] of the sample that is best for each video and metric.
+
+  Args:
+    names: of the metrics.
+    values: [samples, videos, time, metrics], 0 for frames that do not count.
+  """
+  # All samples of a video have the same frames that count: sums rank them as means do.
+  sign = np.array([1 if name in HIGHER_IS_BETTER else -1 for name in names])
+  best = np.argmax(sign * values.sum(2), axis=0)  # [videos, metrics]
+  return np.take_along_axis(values, best[None, :, None, :], axis=0)[0]

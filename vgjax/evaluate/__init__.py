@@ -1,6 +1,10 @@
-"""Runs a run's evaluators; writes their numbers with a protocol card, their videos and pictures."""
+"""Runs a run's evaluators; writes their numbers with a protocol card, their videos and pictures.
 
-from collections.abc import Iterable
+`python -m vgjax.evaluate` evaluates plain folders of videos, of any program, with the same metrics:
+`folders` reads them, `pairs` and `vgjax.evaluators.distribution` measure, `command` is the command line.
+"""
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from vgjax import cards
+from vgjax import cards, efficiency
 from vgjax.data import video as video_files
 from vgjax.logs import Logger
 from vgjax.run import Run
@@ -22,17 +26,23 @@ class Report(dict):
 
   Attributes:
     files: what was written.
+    missing: what could not be measured, `{"<evaluator>/<metric>": why, and what to do}`.
+    notes: what must be told of a figure, `{"<evaluator>/<metric>": [texts]}`.
     logged: the numbers without the curves, as the logs name them: `{"<split>/<evaluator>/<metric>": number}`.
   """
 
   def __init__(self, numbers: dict[str, Any] = {}, files: Iterable[Path] = ()):
     super().__init__(numbers)
     self.files = list(files)
+    self.missing: dict[str, str] = {}
+    self.notes: dict[str, list[str]] = {}
     self.logged: dict[str, float] = {}
 
   def table(self) -> str:
-    """The figures beside the baseline's, for the console."""
-    return cards.format_table(self)
+    """The figures beside the baseline's, what must be told of them, and what is missing; for the console."""
+    lines = [f"note on {name}: {text}" for name, texts in self.notes.items() for text in texts]
+    lines += [f"missing {name}: {reason}" for name, reason in self.missing.items()]
+    return "\n".join(filter(None, [cards.format_table(self), *lines]))
 
 
 def evaluate(
@@ -61,10 +71,14 @@ def evaluate(
   for name in run.evaluators if names is None else names:
     planned = run.evaluators[name]
     where = split or planned.split
-    scalars, curves = {}, {}
+    scalars, curves, missing, facts = {}, {}, {}, {}
     for key, value in planned.make(where)(run, state):
       label = f"{name}/{key}"
-      if isinstance(value, np.ndarray) and value.ndim >= 3:
+      if isinstance(value, str):
+        missing[label] = value
+      elif isinstance(value, Mapping):
+        facts[key] = value
+      elif isinstance(value, np.ndarray) and value.ndim >= 3:
         report.files += keep(run, f"{where}-{label.replace('/', '-')}", step, value)
         if logger and value.ndim == 4:
           logger.video(step, f"{where}/{label}", value, FPS)
@@ -75,12 +89,21 @@ def evaluate(
       else:
         scalars[label] = float(value)
     report.update(scalars | curves)
+    notes = facts.pop("notes", {})
+    report.missing |= missing
+    report.notes |= {f"{name}/{key}": texts for key, texts in notes.items()}
     logged = {f"{where}/{label}": number for label, number in scalars.items()}
     report.logged |= logged
     if logged and logger:
       logger.numbers(step, logged)
-    if (scalars or curves) and run.workdir is not None and jax.process_index() == 0:
-      card = cards.protocol_card(run, where, name, step)
+    if not (scalars or curves or missing) or run.workdir is None:
+      continue
+    # Every host measures; between training steps nothing is, for it takes a few calls and a compilation.
+    cost = efficiency.of(run, state, where, thorough=names is None)
+    if jax.process_index() == 0:
+      card = cards.protocol_card(run, where, name, step, efficiency=cost)
+      card["evaluator"] |= facts
+      card |= {"missing": missing, "notes": notes}
       path = run.workdir / "evaluations" / f"{where}-{name}-{step:07d}.json"
       cards.write(path, card, scalars | curves)
       report.files.append(path)

@@ -1,0 +1,196 @@
+"""`python -m vgjax.evaluate` on folders, and `compare`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.metrics.fakes import FAKE, fake_features
+from vgjax.errors import MissingWeights
+from vgjax.evaluate.__main__ import main
+from vgjax.metrics import extractors, features, frechet, pixel
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch, tmp_path):
+  """I3D is the fake extractor, Inception has no weights; the cache is the test's own."""
+
+  def fake_open(name, **options):
+    if name == "i3d":
+      return FAKE
+    raise MissingWeights("run: python -m vgjax.metrics.weights fetch inception_2015")
+
+  monkeypatch.setattr(extractors, "open", fake_open)
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def videos(number, seed=0, time=8):
+  return np.random.default_rng(seed).integers(0, 256, (number, time, 16, 20, 3), np.uint8)
+
+
+@pytest.fixture
+def two(tmp_path):
+  """(real, fake): 11 videos as a folder of files, and 9 of the same names but one."""
+  for name, data in (("real", videos(11)), ("fake", videos(9, seed=1))):
+    (tmp_path / name).mkdir()
+    for i, video in enumerate(data):
+      np.save(tmp_path / name / f"{'other' if (name, i) == ('fake', 8) else i}.npy", video)
+  return tmp_path / "real", tmp_path / "fake"
+
+
+def run(two, *arguments):
+  return main(["--real", str(two[0]), "--fake", str(two[1]), *arguments])
+
+
+def test_sets_and_pairs(two, tmp_path, capsys):
+  out = tmp_path / "out.json"
+  assert run(two, "--metrics", "fvd,psnr,mse", "--num_frames", "5", "--out", str(out)) == 0
+  printed = capsys.readouterr().out
+  content = json.loads(out.read_text())
+  real, fake = videos(11)[:, :5], videos(9, seed=1)[:, :5]
+  wanted = frechet.frechet_distance(fake_features(real), fake_features(fake))
+  assert content["numbers"]["fvd"] == pytest.approx(wanted, rel=1e-4)
+  unit = lambda x: np.float32(x / 127.5 - 1)
+  decibels = pixel.psnr(unit(fake[:8]), unit(real[:8]))
+  assert content["numbers"]["psnr"] == pytest.approx(float(decibels.mean()), rel=1e-5)
+  np.testing.assert_allclose(content["numbers"]["psnr/curve"], decibels.mean(0), rtol=1e-5)
+  assert content["card"]["num_videos"] == {"real": 11, "fake": 9, "pairs": 8}
+  assert content["card"]["data"]["frames"] == 5
+  assert content["card"]["evaluator"]["extractors"]["fvd"] == FAKE.card
+  assert f"fvd ↓   {wanted:.2f}"[:9] in printed and "95% interval" in printed
+  assert "pairs by name: 8; 3 real without a partner: 8.npy, 9.npy, 10.npy; 1 fake" in printed
+  assert "other.npy" in printed and "2048" in printed and "every video has" not in printed
+
+
+def test_a_missing_metric_is_reported_and_the_rest_computed(two, capsys):
+  assert run(two, "--metrics", "fid,psnr,ms_ssim") == 0
+  printed = capsys.readouterr().out
+  assert "missing, fid: run: python -m vgjax.metrics.weights fetch inception_2015" in printed
+  assert "missing, ms_ssim: needs frames of 161x161" in printed and "psnr" in printed
+  assert run(two, "--metrics", "fid,psnr", "--strict") == 3
+  assert run(two, "--metrics", "fid") == 1
+
+
+def test_sets_of_other_names_have_no_pairs(two, capsys):
+  np.save(two[1].with_name("all.npy"), videos(5))
+  assert (
+    main(["--real", str(two[0]), "--fake", str(two[1].with_name("all.npy")), "--metrics", "fvd,psnr"]) == 0
+  )
+  # One array's videos are named by their numbers, and so are these files.
+  assert "pairs by name: 5" in capsys.readouterr().out
+  for path in two[0].iterdir():
+    path.rename(path.with_name("x" + path.name))
+  assert run(two, "--metrics", "psnr") == 1
+  assert "no two names are alike" in " ".join(capsys.readouterr().out.split())
+
+
+def test_errors_say_what_to_do(two, tmp_path, capsys):
+  (tmp_path / "empty").mkdir()
+  assert main(["--real", str(tmp_path / "empty"), "--fake", str(two[1])]) == 1
+  assert "it is empty" in capsys.readouterr().err
+  assert run(two, "--num_frames", "9") == 1
+  assert "no video has 9 frames; the longest, 0.npy, has 8 frames" in capsys.readouterr().err
+  assert run(two, "--metrics", "fvdd") == 1
+  assert 'did you mean "fvd"' in capsys.readouterr().err
+  (tmp_path / "large").mkdir()
+  np.save(tmp_path / "large" / "a.npy", np.zeros((2, 8, 32, 32, 3), np.uint8))
+  assert main(["--real", str(two[0]), "--fake", str(tmp_path / "large"), "--metrics", "fvd"]) == 1
+  assert "has 20x16" in (said := capsys.readouterr().err) and "--size 16" in said
+  assert (
+    main(["--real", str(two[0]), "--fake", str(tmp_path / "large"), "--metrics", "fvd", "--size", "16"]) == 0
+  )
+  with pytest.raises(SystemExit) as stopped:
+    run(two, "--stride", "0")
+  assert stopped.value.code == 2
+
+
+def test_unreadable_videos_are_counted_named_and_left_out(two, capsys):
+  path = two[1] / "3.npy"
+  path.write_bytes(path.read_bytes()[:500])
+  assert run(two, "--metrics", "fvd,psnr") == 0
+  printed = capsys.readouterr().out
+  assert (
+    "1 fake video is left out" in printed and "3.npy" in printed and "11 real, 8 fake, 7 pairs" in printed
+  )
+
+
+def test_goes_on_where_it_was_killed(two, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(features, "SAVE_SECONDS", 0)
+  out = [tmp_path / name for name in ("whole.json", "again.json")]
+  arguments = ["--metrics", "fvd,psnr", "--batch_size", "8"]
+  assert run(two, *arguments, "--out", str(out[0])) == 0
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+  original, calls = features.Parts.save, []
+
+  def save(self, start, stop, arrays):
+    original(self, start, stop, arrays)
+    calls.append((start, stop))
+    if len(calls) == 3:
+      raise KeyboardInterrupt
+
+  monkeypatch.setattr(features.Parts, "save", save)
+  assert run(two, *arguments) == 130
+  assert "goes on from here" in capsys.readouterr().err
+  assert run(two, *arguments, "--out", str(out[1])) == 0
+  # The real set was done, and of the fake one the first batch.
+  assert calls == [(0, 8), (8, 11), (0, 8), (8, 9), (0, 8)]
+  first, again = (json.loads(path.read_text())["numbers"] for path in out)
+  assert first == again
+
+
+def test_num_videos_draws_the_same_ones_again(two, tmp_path):
+  found = []
+  for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+    arguments = ["--metrics", "fvd", "--num_videos", "8", "--seed", str(seed), "--out", str(tmp_path / name)]
+    assert run(two, *arguments) == 0
+    found.append(json.loads((tmp_path / name).read_text())["numbers"]["fvd"])
+  assert found[0] == found[1] != found[2]
+
+
+def test_compare(two, tmp_path, capsys):
+  files = [str(tmp_path / f"{i}.json") for i in range(4)]
+  other = tmp_path / "theirs"
+  other.mkdir()
+  for i, video in enumerate(videos(9, seed=2)):
+    np.save(other / f"{i}.npy", video)
+  assert run(two, "--metrics", "fvd,psnr", "--out", files[0]) == 0
+  assert run((two[0], other), "--metrics", "fvd", "--out", files[1]) == 0
+  assert run(two, "--metrics", "fvd", "--num_frames", "4", "--out", files[2]) == 0
+  assert run(two, "--metrics", "mse", "--out", files[3]) == 0
+  capsys.readouterr()
+  assert main(["compare", *files[:2]]) == 0
+  printed = capsys.readouterr().out
+  numbers = [json.loads(Path(path).read_text())["numbers"]["fvd"] for path in files[:2]]
+  line = next(line for line in printed.splitlines() if line.startswith("fvd ↓"))
+  assert line.split()[2:] == [f"{n:.2f}" if n >= 10 else f"{n:.4g}" for n in numbers]
+  assert f"only in {files[0]}: psnr" in printed
+  assert main(["compare", files[0], files[2]]) == 3
+  printed = capsys.readouterr().out
+  assert "not comparable" in printed and "data.frames: 8 here, 4 there" in printed
+  assert main(["compare", files[0], files[3]]) == 1
+  assert "no figure in common" in capsys.readouterr().err
+  (tmp_path / "x.json").write_text("{}")
+  assert main(["compare", files[0], str(tmp_path / "x.json")]) == 1
+  assert "is no evaluation" in capsys.readouterr().err
+  assert main(["compare", files[0], str(tmp_path / "nowhere.json")]) == 1
+
+
+def test_one_device_gives_what_eight_give(two, tmp_path):
+  """As a user runs it, in a process of its own."""
+  numbers = []
+  for devices in (1, 8):
+    out = tmp_path / f"{devices}.json"
+    done = subprocess.run(
+      [sys.executable, "-m", "vgjax.evaluate", "--real", two[0], "--fake", two[1], "--metrics", "psnr,ssim"]
+      + ["--batch_size", "8", "--out", out],
+      env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "VGJAX_FEATURE_CACHE": "off"},
+      cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    numbers.append(json.loads(out.read_text())["numbers"])
+  for name, value in numbers[0].items():
+    np.testing.assert_allclose(numbers[1][name], value, rtol=1e-5)

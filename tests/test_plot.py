@@ -1,0 +1,62 @@
+"""Curves as pictures."""
+
+import math
+
+import numpy as np
+import pytest
+
+from vgjax import plot, sheet
+
+
+def pixels(picture, colour):
+  """[n, 2], (y, x) of all pixels of a colour."""
+  return np.argwhere((picture == np.array(colour)).all(-1))
+
+
+def test_a_rising_curve_rises_in_the_models_colour():
+  picture = plot.panels([1, 2, 3], {"psnr": {"": [10, 20, 30]}}, "frame")
+  assert picture.dtype == np.uint8 and picture.shape[2] == 3
+  found = pixels(picture, sheet.MADE)
+  left, right = found[found[:, 1].argmin()], found[found[:, 1].argmax()]
+  assert left[0] > right[0] + 100  # rows count from above
+  assert not len(pixels(picture, sheet.TRUTH))
+
+
+def test_the_baseline_is_grey_and_the_legend_names_what_is_there():
+  alone = plot.panels([1, 2], {"mse": {"": [1, 2]}}, "frame")
+  both = plot.panels([1, 2], {"mse": {"": [1, 2], "copy_last": [3, 3]}}, "frame")
+  assert len(pixels(both, sheet.TRUTH)) > 200 and both.shape[0] == alone.shape[0] + 30
+  flat = pixels(both, sheet.TRUTH)
+  line = flat[flat[:, 0] > 40]
+  assert np.ptp(line[:, 0]) <= 5  # a constant is a level line, and its points
+
+
+def test_panels_are_three_across():
+  size = lambda number: plot.panels([1, 2], {str(i): {"": [0, 1]} for i in range(number)}, "frame").shape
+  assert size(2)[0] == size(3)[0] < size(4)[0] and size(4)[1] == size(3)[1] > size(2)[1]
+
+
+def test_what_is_not_finite_is_left_out():
+  holes = plot.panels([1, 2, 3, 4], {"psnr": {"": [10, math.nan, math.inf, 12]}}, "frame")
+  assert len(pixels(holes, sheet.MADE)) < 60  # two points, no line
+  plot.panels([1, 2], {"psnr": {"": [math.nan, math.inf]}}, "frame")
+  plot.panels([1, 2], {"psnr": {"": [5.0, 5.0]}}, "frame")
+
+
+def test_nothing_to_plot_is_an_error():
+  with pytest.raises(ValueError, match="two points"):
+    plot.panels([1], {"mse": {"": [1]}}, "frame")
+
+
+@pytest.mark.parametrize(
+  "low,high,wanted",
+  [
+    (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+    (1, 10, [2, 4, 6, 8, 10]),
+    (0.0013, 0.0021, [0.0014, 0.0016, 0.0018, 0.002]),
+    (-3, 3, [-2, 0, 2]),
+    (7, 7, [7]),
+  ],
+)
+def test_ticks_are_round(low, high, wanted):
+  assert plot.ticks(low, high) == pytest.approx(wanted)
