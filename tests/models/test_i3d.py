@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import linen as nn
 
 from tests.models.test_predictors import QUICK
 from vgjax.metrics import weights
@@ -99,15 +98,6 @@ def test_converted_weights_are_the_modules_parameters():
   # Nothing is left out: the three statistics of a batch norm became one bias.
   kept = sum(array.size for name, array in flat.items() if not name.endswith(("/mean", "/var")))
   assert sum(leaf.size for leaf in jax.tree.leaves(params)) == kept
-
-
-@pytest.mark.parametrize("window", [(1, 3, 3), (3, 3, 3), (2, 2, 2)])
-@pytest.mark.parametrize("strides", [(1, 1, 1), (1, 2, 2), (2, 2, 2)])
-def test_max_pool_equals_flax(window, strides):
-  x = np.random.default_rng(0).normal(size=(2, 5, 6, 7, 3)).astype(np.float32)
-  np.testing.assert_array_equal(
-    i3d.max_pool(jnp.asarray(x), window, strides), nn.max_pool(x, window, strides, "SAME")
-  )
 
 
 def test_other_sizes_and_too_few_frames_are_refused():

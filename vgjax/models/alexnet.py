@@ -46,7 +46,7 @@ class AlexNet(nn.Module):
     taps = []
     for index, (channels, window) in enumerate([(64, 11), (192, 5), (384, 3), (256, 3), (256, 3)]):
       if index in (1, 2):
-        x = max_pool(x, 3, stride=2)
+        x = max_pool(x, 3, strides=2)
       strides, padding = (4, 2) if index == 0 else (1, window // 2)
       conv = Conv(channels, window, strides=strides, padding=padding, dtype=self.dtype, name=f"conv_{index}")
       x = nn.relu(conv(x))

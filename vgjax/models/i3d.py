@@ -22,6 +22,7 @@ import numpy as np
 from flax import linen as nn
 
 from vgjax.models.layers.conv import Conv
+from vgjax.models.layers.pool import max_pool
 
 Array = Any
 
@@ -49,32 +50,6 @@ _EPSILON = 1e-3
 CLASSES = 400
 
 
-def max_pool(x: Array, window: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-  """Maximum in a window with "SAME" padding: [batch, time, height, width, channels] -> smaller."""
-  for axis, (size, stride) in enumerate(zip(window, strides), start=1):
-    x = _max_along(x, axis, size, stride)
-  return x
-
-
-def _max_along(x, axis, window, stride):
-  if window == stride == 1:
-    return x
-  count = -(-x.shape[axis] // stride)
-  total = max((count - 1) * stride + window - x.shape[axis], 0)
-  padding = [(0, 0)] * x.ndim
-  padding[axis] = (total // 2, total - total // 2)
-  x = jnp.pad(x, padding, constant_values=-jnp.inf)
-  taps = []
-  for tap in range(window):
-    index = [slice(None)] * x.ndim
-    index[axis] = slice(tap, tap + (count - 1) * stride + 1, stride)
-    taps.append(x[tuple(index)])
-  y = taps[0]
-  for tap in taps[1:]:
-    y = jnp.maximum(y, tap)
-  return y
-
-
 class Mixed(nn.Module):
   """An inception module: four branches, side by side in the channels.
 
@@ -94,7 +69,7 @@ class Mixed(nn.Module):
     one, two, three = jnp.split(reduced, (first, first + second[0]), axis=-1)
     two = nn.relu(Conv(second[1], 3, dtype=self.dtype, name="second")(two))
     three = nn.relu(Conv(third[1], 3, dtype=self.dtype, name="third")(three))
-    four = max_pool(x, (3, 3, 3), (1, 1, 1))
+    four = max_pool(x, 3, strides=1, padding="SAME")
     four = nn.relu(Conv(fourth, 1, dtype=self.dtype, name="fourth")(four))
     return jnp.concatenate([one, two, three, four], axis=-1)
 
@@ -125,12 +100,13 @@ class I3D(nn.Module):
       return Conv(features, size, strides=strides, dtype=self.dtype, name=name)
 
     x = nn.relu(conv(64, 7, "conv_1a", strides=2)(video))
-    x = max_pool(x, (1, 3, 3), (1, 2, 2))
+    x = max_pool(x, (1, 3, 3), strides=(1, 2, 2), padding="SAME")
     x = nn.relu(conv(64, 1, "conv_2b")(x))
     x = nn.relu(conv(192, 3, "conv_2c")(x))
     for name, channels in MIXED.items():
       if name in _POOLS:
-        x = max_pool(x, *_POOLS[name])
+        window, strides = _POOLS[name]
+        x = max_pool(x, window, strides=strides, padding="SAME")
       x = Mixed(channels, self.dtype, name=f"mixed_{name}")(x)
     x = (x[:, :-1] + x[:, 1:]).mean((2, 3)) / 2  # an average over [2, 7, 7] steps
     logits = nn.Dense(CLASSES, dtype=self.dtype, name="logits")(x)

@@ -26,17 +26,13 @@ from flax import linen as nn
 from jax import lax
 
 from vgjax.models.layers.conv import Conv
+from vgjax.models.layers.pool import max_pool
 
 Array = Any
 
 SIDE = 299  # height and width it was trained on
 FEATURES = 2048
 _EPSILON = 1e-3
-
-
-def _max_pool(x: Array, strides: int, padding: str) -> Array:
-  """Maximum of 3x3 windows."""
-  return nn.max_pool(x, (3, 3), (strides, strides), padding)
 
 
 def _average_pool(x: Array) -> Array:
@@ -110,9 +106,9 @@ class Mixed(nn.Module):
     for index, ((_, layers), part) in enumerate(zip(self.towers, inputs)):
       branches.append(Tower(layers, self.strides, self.dtype, name=f"tower_{index}")(part))
     if self.strides > 1:
-      branches.append(_max_pool(x, self.strides, "VALID"))
+      branches.append(max_pool(x, 3, strides=self.strides, padding="VALID"))
     else:
-      x = _average_pool(x) if self.pool == "average" else _max_pool(x, 1, "SAME")
+      x = _average_pool(x) if self.pool == "average" else max_pool(x, 3, strides=1, padding="SAME")
       branches.append(nn.relu(Conv(self.pooled, 1, dtype=self.dtype, name="pooled")(x)))
     return jnp.concatenate(branches, axis=-1)
 
@@ -157,7 +153,7 @@ class Last(nn.Module):
     first, near, far = jnp.split(reduced, (320, 704), axis=-1)
     near = Fan((), 384, self.dtype, name="near")(near)
     far = Fan(((384, (3, 3)),), 384, self.dtype, name="far")(far)
-    x = _average_pool(x) if self.pool == "average" else _max_pool(x, 1, "SAME")
+    x = _average_pool(x) if self.pool == "average" else max_pool(x, 3, strides=1, padding="SAME")
     pooled = nn.relu(Conv(192, 1, dtype=self.dtype, name="pooled")(x))
     return jnp.concatenate([first, near, far, pooled], axis=-1)
 
@@ -220,17 +216,17 @@ class Inception(nn.Module):
     x = nn.relu(conv(32, 3, "conv", strides=2)(frames))
     x = nn.relu(conv(32, 3, "conv_1")(x))
     x = nn.relu(conv(64, 3, "conv_2", padding="SAME")(x))
-    x = _max_pool(x, 2, "VALID")
+    x = max_pool(x, 3, strides=2, padding="VALID")
     x = nn.relu(conv(80, 1, "conv_3")(x))
     x = nn.relu(conv(192, 3, "conv_4")(x))
-    x = _max_pool(x, 2, "VALID")
+    x = max_pool(x, 3, strides=2, padding="VALID")
     for name in ("mixed", "mixed_1", "mixed_2"):
       x = Mixed(**_MODULES[name], dtype=self.dtype, name=name)(x)
     # A convolution and a tower that halve the size.
     halved = nn.relu(conv(384, 3, "mixed_3_conv", strides=2)(x))
     layers = ((64, (1, 1)), (96, (3, 3)), (96, (3, 3)))
     tower = Tower(layers, strides=2, dtype=self.dtype, name="mixed_3_tower")(x)
-    x = jnp.concatenate([halved, tower, _max_pool(x, 2, "VALID")], axis=-1)
+    x = jnp.concatenate([halved, tower, max_pool(x, 3, strides=2, padding="VALID")], axis=-1)
     for name in ("mixed_4", "mixed_5", "mixed_6", "mixed_7", "mixed_8"):
       x = Mixed(**_MODULES[name], dtype=self.dtype, name=name)(x)
     x = Last("average", self.dtype, name="mixed_9")(x)

@@ -46,7 +46,7 @@ class VGG16(nn.Module):
     taps, count = [], 0
     for block in BLOCKS:
       if taps:
-        x = max_pool(x, 2, stride=2)
+        x = max_pool(x, 2, strides=2)
       for channels in block:
         x = nn.relu(Conv(channels, 3, padding=1, dtype=self.dtype, name=f"conv_{count}")(x))
         count += 1
