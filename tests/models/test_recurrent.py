@@ -17,7 +17,7 @@ def plain(x, kernel):
 
 
 @pytest.mark.parametrize("window", [3, 5])
-@pytest.mark.parametrize("size", [(4, 8), (12, 4)])
+@pytest.mark.parametrize("size", [(4, 8), (12, 4), (7, 6), (3, 5)])
 def test_winograd_equals_lax_in_value_and_gradients(window, size):
   rng = np.random.default_rng(0)
   x = rng.normal(size=(2, *size, 3)).astype(np.float32)
@@ -25,7 +25,6 @@ def test_winograd_equals_lax_in_value_and_gradients(window, size):
   kernel = rng.normal(size=(window, window, 3, 5)).astype(np.float32)
   expected, backward = jax.vjp(plain, x, kernel)
   points = winograd.transform_kernel(kernel)
-  assert winograd.supports(kernel.shape, size)
   for actual, wanted in zip(
     (
       winograd.convolve(x, points, window),
@@ -38,11 +37,11 @@ def test_winograd_equals_lax_in_value_and_gradients(window, size):
     np.testing.assert_allclose(actual, wanted, atol=3e-5 * np.std(wanted))
 
 
-def test_winograd_knows_its_limits():
-  assert not winograd.supports((7, 7, 1, 1), (8, 8))
-  assert not winograd.supports((5, 5, 1, 1), (8, 7))
-  assert not winograd.supports((3, 3, 1, 1), (8, 6))
-  assert not winograd.supports((3, 5, 1, 1), (8, 8))
+def test_winograd_knows_where_it_pays():
+  assert winograd.pays((3, 3), (8, 8)) and winograd.pays((5, 5), (8, 8))
+  assert winograd.pays((3, 3), (3, 3)) and winograd.pays((5, 5), (7, 7))  # 16 for 9 pixels, 64 for 49
+  assert not winograd.pays((3, 3), (5, 5)) and not winograd.pays((5, 5), (3, 3))
+  assert not winograd.pays((7, 7), (8, 8)) and not winograd.pays((3, 5), (8, 8))
 
 
 def loop(step, kernels, inputs):

@@ -86,7 +86,9 @@ def test_the_forms_for_large_arrays_equal_lax(case, monkeypatch):
   check_equals_lax(*CASES[case])
 
 
-@pytest.mark.parametrize("window, size", [((3, 3), (4, 8)), ((5, 5), (6, 4)), ((2, 3, 3), (3, 8, 4))])
+@pytest.mark.parametrize(
+  "window, size", [((3, 3), (4, 8)), ((3, 3), (7, 6)), ((5, 5), (6, 5)), ((2, 3, 3), (3, 8, 4))]
+)
 def test_the_form_with_fewer_multiplications_equals_lax(window, size, monkeypatch):
   for name in ("CHANNELS", "PAIRS", "PIXELS"):
     monkeypatch.setattr(conv_dense, f"WINOGRAD_{name}", 1)

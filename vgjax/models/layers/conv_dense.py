@@ -157,7 +157,7 @@ def _saves_multiplications(pixels, inputs, outputs, g):
   """Whether `winograd` computes this map, and faster."""
   pad = g.window[1] // 2
   return (
-    winograd.supports((*g.window[1:], inputs, outputs), g.size[1:])
+    winograd.pays(g.window[1:], g.size[1:])
     and g.strides[1:] == g.dilation[1:] == (1, 1)
     and g.padding[1:] == ((pad, pad), (pad, pad))
     and min(inputs, outputs) >= WINOGRAD_CHANNELS

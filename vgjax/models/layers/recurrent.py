@@ -143,7 +143,7 @@ def _convolve(x, kernel, prepared):
   def fast(x, kernel, prepared):
     return winograd.convolve(x, prepared[:, :channels], kernel.shape[0])
 
-  if prepared is None or not winograd.supports(kernel.shape, x.shape[1:3]):
+  if prepared is None or not winograd.pays(kernel.shape[:2], x.shape[1:3]):
     return native(x, kernel, prepared)
   return lax.platform_dependent(x, kernel, prepared, cpu=fast, default=native)
 
@@ -163,7 +163,7 @@ def _convolve_backward(residuals, y):
   def fast(y, kernel, prepared):
     return winograd.input_gradient(y, prepared[:, :channels], kernel.shape[0])
 
-  if prepared is None or not winograd.supports(kernel.shape, x.shape[1:3]):
+  if prepared is None or not winograd.pays(kernel.shape[:2], x.shape[1:3]):
     return native(y, kernel, prepared), None, None
   return lax.platform_dependent(y, kernel, prepared, cpu=fast, default=native), None, None
 
@@ -181,7 +181,7 @@ def _kernel_gradient(x, y, kernel):
   def fast(x, y):
     return winograd.kernel_gradient(x, y, kernel.shape[0])
 
-  if kernel.dtype != jnp.float32 or not winograd.supports(kernel.shape, x.shape[1:3]):
+  if kernel.dtype != jnp.float32 or not winograd.pays(kernel.shape[:2], x.shape[1:3]):
     gradient = native(x, y)
   else:
     gradient = lax.platform_dependent(x, y, cpu=fast, default=native)

@@ -18,6 +18,7 @@ are those with the least error among small fractions.
 All functions are linear in each array and made of differentiable parts.
 """
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -29,17 +30,19 @@ TILE = 6
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)  # and infinity
 
 
-def supports(kernel_shape: tuple[int, ...], spatial: tuple[int, ...]) -> bool:
-  """Whether a stride-1 convolution of unchanged size can be done here.
+def pays(window: tuple[int, ...], spatial: tuple[int, ...]) -> bool:
+  """Whether a stride-1 convolution of unchanged size can be done here, and takes at most half as many
+  multiplications: up to 4 times fewer for 3x3, 2.8 for 5x5.
 
   Args:
-    kernel_shape: [window, window, in, out].
-    spatial: (height, width) of the input.
+    window: (height, width) of the kernel.
+    spatial: (height, width) of the input; it is filled up with zeros to whole tiles, which costs.
   """
-  if len(kernel_shape) != 4 or kernel_shape[:2] not in ((3, 3), (5, 5)):
+  if window not in ((3, 3), (5, 5)):
     return False
-  pixels = TILE + 1 - kernel_shape[0]
-  return all(size % pixels == 0 for size in spatial)
+  pixels = TILE + 1 - window[0]
+  whole = math.prod(-(-size // pixels) * pixels for size in spatial)
+  return (pixels * window[0] / TILE) ** 2 * math.prod(spatial) >= 2 * whole
 
 
 def _evaluation(coefficients: int) -> np.ndarray:
@@ -138,17 +141,30 @@ def assemble_transposed(y: Array, window: int) -> Array:
 
 def convolve(x: Array, points: Array, window: int) -> Array:
   """Convolution with a transformed kernel: [batch, height, width, in] -> [..., out]."""
+  size, x = x.shape[1:3], _fill(x, window)
   y = jnp.einsum("kni,kio->kno", tiles(x, window), points)
-  return assemble(y, window, (*x.shape[:-1], points.shape[-1]))
+  return _crop(assemble(y, window, (*x.shape[:-1], points.shape[-1])), size)
 
 
 def input_gradient(y: Array, points: Array, window: int) -> Array:
   """The transpose of `convolve` with respect to x."""
+  size, y = y.shape[1:3], _fill(y, window)
   x = jnp.einsum("kno,kio->kni", assemble_transposed(y, window), points)
-  return tiles_transposed(x, window, (*y.shape[:-1], points.shape[1]))
+  return _crop(tiles_transposed(x, window, (*y.shape[:-1], points.shape[1])), size)
 
 
 def kernel_gradient(x: Array, y: Array, window: int) -> Array:
   """The transpose of convolution with respect to its kernel: [window, window, in, out]."""
+  x, y = _fill(x, window), _fill(y, window)
   points = jnp.einsum("kni,kno->kio", tiles(x, window), assemble_transposed(y, window))
   return transform_kernel_transposed(points, window)
+
+
+def _fill(x: Array, window: int) -> Array:
+  """Zeros below and to the right, up to whole tiles: they look like the convolution's own padding."""
+  missing = [-size % (TILE + 1 - window) for size in x.shape[1:3]]
+  return jnp.pad(x, ((0, 0), *((0, m) for m in missing), (0, 0))) if any(missing) else x
+
+
+def _crop(x: Array, size: tuple[int, ...]) -> Array:
+  return x if x.shape[1:3] == size else x[:, : size[0], : size[1]]
