@@ -117,6 +117,17 @@ def test_a_batch_equals_its_examples(tmp_path, video, time, transforms, split, f
         np.testing.assert_equal({name: value[row] for name, value in batch.items()}, expected)
 
 
+def test_a_large_batch_is_copied_in_parts(tmp_path, video, monkeypatch):
+  np.save(tmp_path / "a.npy", video)
+  source, indices = make(tmp_path, time=T), [4, 0, 2, 2, 1]
+  rngs = [rng(row) for row in range(5)]
+  whole = source.batch(indices, rngs)["video"]
+  for parts in (2, 3, 4):
+    monkeypatch.setattr(arrays, "COPIERS", parts)
+    monkeypatch.setattr(arrays, "COPY_BYTES", 1)
+    np.testing.assert_array_equal(source.batch(indices, rngs)["video"], whole)
+
+
 def test_splits(tmp_path, video):
   np.save(tmp_path / "a.npy", video)
   parts = {split: make(tmp_path, split, valid_fraction=0.3, test_fraction=0.2) for split in arrays.SPLITS}

@@ -37,7 +37,7 @@ from vgjax.errors import ConfigError, DataError
 SPLITS = ("train", "valid", "test")
 SUFFIXES = (".npy", ".npz")
 COPIERS = min(4, os.cpu_count() or 1)  # threads; more do not copy faster
-COPY_BYTES = 2**20  # of a batch, for each
+COPY_BYTES = 2**22  # of a batch, for each; below, handing over costs more than it saves
 
 
 def make(
