@@ -6,11 +6,14 @@
 Two comparisons, each of random clips:
 
 * **video**: 16 frames from h264 files of 240 lines, which are made first from the videos of `--source`. vgjax
-  decodes in two threads; DataLoader has two worker processes over decord, or over plain PyAV (each frame by
-  `frame.reformat`). All keep their files open, seek by key frames, and scale to cover a square of `--size`
-  pixels, of which the middle is kept; 0 keeps the files' size.
+  decodes in two threads ("vgjax"), or in two worker processes ("workers"); DataLoader has two worker
+  processes over decord, or over plain PyAV (each frame by `frame.reformat`). All keep their files open, seek
+  by key frames, and scale to cover a square of `--size` pixels, of which the middle is kept; 0 keeps the
+  files' size.
 * **arrays**: raw uint8 clips from one memory-mapped `.npy` file, collated and put on the device: vgjax's
-  loader, and DataLoader in this process (worker processes are slower still).
+  loader, and DataLoader in this process (worker processes are slower still), once over items as they are
+  customarily made, `torch.tensor(array[index])` ("torch"), and once over views of the mapped file, so that
+  the collation makes the only copy ("views").
 
 The sides take turns, `--rounds` times; a side that waits does nothing. What a side read ahead while it waited
 is not counted. The ratio is between the best turns.
@@ -37,8 +40,8 @@ FILE_FRAMES = 120
 GOP = 48
 BATCH = 8
 ARRAY_BATCH = 64
-READ_AHEAD = 6  # batches
-SIDES = ("vgjax", "decord", "pyav")
+READ_AHEAD = 16  # batches; more than any side keeps ready
+OURS = ("vgjax", "workers")
 
 
 def make_files(source, folder, copies):
@@ -87,8 +90,8 @@ def middle(video, size):
   return video[:, :, x : x + size]
 
 
-def vgjax_batches(folder, size):
-  """Host batches of vgjax."""
+def vgjax_batches(folder, size, workers=0):
+  """Host batches of vgjax, made in two threads or in worker processes."""
   from vgjax.data import loader, video_folder
 
   source = video_folder.make(
@@ -101,7 +104,7 @@ def vgjax_batches(folder, size):
     valid_fraction=0,
     test_fraction=0,
   )
-  batches = loader.train_batches(source, batch_size=BATCH, seed=0, workers=0, threads=2, prefetch=4)
+  batches = loader.train_batches(source, batch_size=BATCH, seed=0, workers=workers, threads=2, prefetch=4)
   return (batch["video"] for batch in batches)
 
 
@@ -164,10 +167,11 @@ def torch_batches(dataset):
 
 
 class Rows:
-  """A dataset over a memory-mapped array: `default_collate` makes the only copy."""
+  """A dataset over a memory-mapped array; `default_collate` copies its items once more."""
 
-  def __init__(self, path):
+  def __init__(self, path, views):
     self.array = np.load(path, mmap_mode="r+")  # writable, as torch asks for; nothing writes
+    self.views = views
 
   def __len__(self):
     return len(self.array)
@@ -175,14 +179,15 @@ class Rows:
   def __getitem__(self, index):
     import torch
 
-    return torch.from_numpy(self.array[index])
+    return torch.from_numpy(self.array[index]) if self.views else torch.tensor(self.array[index])
 
 
-def torch_arrays(path):
+def torch_arrays(path, views):
   """Shuffled host batches of DataLoader in this process, for ever."""
   import torch
 
-  loader = torch.utils.data.DataLoader(Rows(path), batch_size=ARRAY_BATCH, shuffle=True, drop_last=True)
+  dataset = Rows(path, views)
+  loader = torch.utils.data.DataLoader(dataset, batch_size=ARRAY_BATCH, shuffle=True, drop_last=True)
   for _ in itertools.count():
     for batch in loader:
       yield batch.numpy()
@@ -217,9 +222,10 @@ def race(sides, rounds, batches, batch_size, put=lambda batch: batch):
 def report(title, rates):
   """Prints one comparison."""
   print(title)
-  ours = max(rates["vgjax"])
+  ours = {name: max(found) for name, found in rates.items() if name in OURS}
   for name, found in rates.items():
-    ratio = "" if name == "vgjax" else f"   vgjax / {name} {ours / max(found):.2f}"
+    others = {} if name in ours else ours
+    ratio = "".join(f"   {one} / {name} {best / max(found):.2f}" for one, best in others.items())
     print(
       f"  {name:10} {max(found):9.1f} clips/s  (all turns: {', '.join(f'{r:.1f}' for r in found)}){ratio}"
     )
@@ -231,7 +237,7 @@ def compare_video(options, folder):
   paths = sorted(map(str, folder.glob("*.mp4")))
   results = {}
   for size in options.size:
-    sides = {"vgjax": vgjax_batches(folder, size)}
+    sides = {"vgjax": vgjax_batches(folder, size), "workers": vgjax_batches(folder, size, workers=2)}
     datasets = {"decord": DecordClips, "pyav": PyavClips}
     for name in options.sides:
       sides[name] = torch_batches(datasets[name](paths, size))
@@ -252,7 +258,11 @@ def compare_arrays(options, folder):
     path = folder / "clips.npy"
     shape = (options.array_clips, FRAMES, side, side, channels)
     np.save(path, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
-    sides = {"vgjax": vgjax_arrays(path), "torch": torch_arrays(path)}
+    sides = {
+      "vgjax": vgjax_arrays(path),
+      "torch": torch_arrays(path, False),
+      "views": torch_arrays(path, True),
+    }
     put = lambda batch: jax.block_until_ready(jax.device_put(batch))
     rates = race(sides, options.rounds, options.array_batches, ARRAY_BATCH, put)
     report(f"arrays: {FRAMES}x{side}x{side}x{channels}, {options.array_clips} clips", rates)

@@ -175,7 +175,7 @@ def test_the_size_is_watched_within_the_file_too(tmp_path, monkeypatch):
   path.write_bytes(small + large)
   sizes = []
   monkeypatch.setattr(
-    video, "_pixels", lambda frame, *rest: (sizes.append(frame.height), np.zeros((1, 1, 1)))[1]
+    video, "pixels_of", lambda frame, *rest: (sizes.append(frame.height), np.zeros((1, 1, 1)))[1]
   )
   video.read_video(path)
   assert set(sizes) == {32, 64}  # such files there are

@@ -4,28 +4,25 @@ Frames are chosen by their timestamps, never by counting on a constant rate: the
 t is the last whose timestamp is not after t, so files of variable frame rate come out right. Time counts
 from the stream's own start, in seconds.
 
-A clip is one seek to the key frame before it, and the frames from there on (`reader`). All frames of a thread
-are scaled through one `VideoReformatter`: a frame's own `reformat()` makes a new one each time, at half
-the speed.
+A clip is one seek to the key frame before it, and the frames from there on (`reader`), scaled (`pixels`) into
+one array.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
 from vgjax.data import frame_folder
 from vgjax.data import reader as reader_lib
+from vgjax.data.pixels import pixels_of
 from vgjax.data.reader import TooShort, VideoError
 
 MAX_BYTES = 2**32  # a decoded clip; a whole film would fill the memory
@@ -162,7 +159,8 @@ def read_clip(
   path = os.fspath(path)
   if channels not in (1, 3):
     raise ValueError(f"channels is 1 (grey) or 3 (RGB), not {channels}.")
-  picture, video, times, num_bytes = None, [], [], 0
+  picture = room = None  # the last frame; the whole clip's memory, where its length is known
+  video, times = [], []
   try:
     if os.path.isdir(path):
       frames = frame_folder.frames(path, start, frame_fps)
@@ -177,11 +175,17 @@ def read_clip(
       frames = itertools.islice(frames, 0, None, stride)
     for seconds, frame in itertools.islice(frames, num_frames):
       if picture is None or frame is not picture:  # at a higher rate than the file's a frame repeats
-        picture, pixels = frame, _pixels(frame, size, crop, channels)
-      num_bytes += pixels.nbytes
-      if num_bytes > MAX_BYTES:
+        out = None if room is None else room[len(times)]
+        picture, pixels = frame, pixels_of(frame, size, crop, channels, out)
+      elif room is not None:
+        room[len(times)] = pixels
+      if max(num_frames or 0, len(times) + 1) * pixels.nbytes > MAX_BYTES:
         raise VideoError(f"{path}: the clip takes more than {MAX_BYTES >> 30} GiB; read less, or smaller.")
-      video.append(pixels)
+      if num_frames and room is None:
+        room = np.empty((num_frames, *pixels.shape), np.uint8)
+        room[0] = pixels
+      if not num_frames:
+        video.append(pixels)
       times.append(seconds)
   except VideoError:
     reader_lib.forget(path)
@@ -190,13 +194,13 @@ def read_clip(
     reader_lib.forget(path)
     raise VideoError(f"{path}: {reader_lib.reason(error)}") from error
   wanted = 1 if num_frames is None else num_frames
-  if len(video) < wanted:
+  if len(times) < wanted:
     error = TooShort(
-      f"{path}: it ends after {len(video)} of the {wanted} frames wanted from {start:.2f} s on."
+      f"{path}: it ends after {len(times)} of the {wanted} frames wanted from {start:.2f} s on."
     )
-    error.missing = wanted - len(video)
+    error.missing = wanted - len(times)
     raise error
-  return np.stack(video), np.array(times)
+  return np.stack(video) if room is None else room, np.array(times)
 
 
 def write_video(path: str | os.PathLike, video: np.ndarray, fps: float = 10.0) -> None:
@@ -252,61 +256,3 @@ def _at_rate(
   while shown is not None and when < end:
     yield shown
     when = next(wanted)
-
-
-_local = threading.local()  # .reformatter
-
-
-def _reformatter() -> VideoReformatter:
-  """This thread's."""
-  if not hasattr(_local, "reformatter"):
-    _local.reformatter = VideoReformatter()
-  return _local.reformatter
-
-
-@functools.cache
-def _has_alpha(pixel_format: str) -> bool:
-  return any(component.is_alpha for component in av.VideoFormat(pixel_format).components)
-
-
-def over_black(frame: av.VideoFrame) -> av.VideoFrame:
-  """A frame with alpha laid over black, without its rotation; a frame without is returned as it is.
-
-  At the full size: scaled before, colours that cannot be seen would bleed into those that can.
-  """
-  if not _has_alpha(frame.format.name):
-    return frame
-  reformatter = VideoReformatter()  # this thread's is set up for another format
-  pixels = reformatter.reformat(frame, format="rgba", threads=1).to_ndarray()
-  alpha = pixels[..., 3:].astype(np.uint16)
-  color = (pixels[..., :3] * alpha + 127) // 255
-  return av.VideoFrame.from_ndarray(color.astype(np.uint8), format="rgb24")
-
-
-def _pixels(frame: Any, size, crop: tuple[float, float], channels: int) -> np.ndarray:
-  """One frame as [height, width, channels], uint8: scaled, upright, cropped."""
-  if isinstance(frame, frame_folder.Picture):
-    return frame_folder.pixels(frame, size, crop, channels)
-  quarter_turns = round(frame.rotation / 90) % 4
-  frame = over_black(frame)
-  height, width = (frame.height, frame.width)[:: -1 if quarter_turns % 2 else 1]
-  crop_height, crop_width = (size, size) if isinstance(size, int) else size or (height, width)
-  scale = max(crop_height / height, crop_width / width)
-  scaled = max(crop_height, round(height * scale)), max(crop_width, round(width * scale))
-  stored = scaled[:: -1 if quarter_turns % 2 else 1]
-  # FFmpeg scales to planes faster, to the same values; at the same size it writes pixels faster.
-  color = "rgb24" if stored == (frame.height, frame.width) else "gbrp"
-  frame = _reformatter().reformat(
-    frame,
-    height=stored[0],
-    width=stored[1],
-    format=color if channels == 3 else "gray",
-    interpolation=Interpolation.BICUBIC,  # FFmpeg widens the kernel when it shrinks: antialiased
-    dst_color_range=None if channels == 3 else "JPEG",  # RGB always has all of the range
-    threads=1,
-  )
-  pixels = frame.to_ndarray().reshape(*stored, channels)
-  pixels = np.rot90(pixels, quarter_turns) if quarter_turns else pixels
-  y = round(crop[0] * (scaled[0] - crop_height))
-  x = round(crop[1] * (scaled[1] - crop_width))
-  return pixels[y : y + crop_height, x : x + crop_width]

@@ -17,6 +17,7 @@ from PIL import Image
 from vgjax.data import frame_folder
 from vgjax.data import reader as reader_lib
 from vgjax.data import video as video_lib
+from vgjax.data.pixels import over_black
 from vgjax.data.prepare import inputs
 
 SAMPLES = 8  # frames of a video that are looked at, evenly spread over its time
@@ -255,7 +256,7 @@ class _Samples:
     quarter_turns = round(frame.rotation / 90) % 4
     scale = min(1.0, PICTURE / max(frame.height, frame.width))
     small = self._reformatter.reformat(
-      video_lib.over_black(frame),
+      over_black(frame),
       height=max(2, round(frame.height * scale)),
       width=max(2, round(frame.width * scale)),
       format="rgb24",
