@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from vgjax import configs
-from vgjax.data import shapes_sound, shapes_words
+from vgjax.data import shapes_flow, shapes_sound, shapes_words
 from vgjax.data.shapes_draw import BACKGROUNDS, COLORS, SHAPES, SIZES, Content, render
 from vgjax.data.shapes_motion import PATHS, SPEEDS, STARTS, Motion, track
 from vgjax.errors import ConfigError
@@ -51,6 +51,7 @@ def make(
   sound: bool = False,
   fps: float = 8.0,
   mels: int = 64,
+  flow: bool = False,
   held_out: str | None = None,
   shapes: Sequence[str] = tuple(SHAPES),
   colors: Sequence[str] = tuple(COLORS),
@@ -73,6 +74,7 @@ def make(
     sound: whether shapes swell with a beat, which examples then carry as features and as truth.
     fps: frames a second; it matters to the sound alone.
     mels: bands of the sound's features.
+    flow: whether examples carry the optical flow, by which the evaluator `temporal` measures motion.
     held_out: "shape_color", "shape_motion" or "color_motion": of the pairs of these, a quarter (those whose
       places in the lists of all names add up to a multiple of 4) is never trained on, and is all that
       validation and test have. Every name by itself is trained on.
@@ -112,6 +114,7 @@ def make(
     sound=sound,
     fps=fps,
     mels=mels,
+    flow=flow,
     held_out=held_out,
     combinations=_combinations(split, held_out, shapes, colors, paths),
     sizes=_names(sizes, SIZES, "sizes"),
@@ -139,6 +142,7 @@ class MovingShapes:
   sound: bool
   fps: float
   mels: int
+  flow: bool
   held_out: str | None
   combinations: tuple[tuple[str, str, str], ...]
   sizes: tuple[str, ...]
@@ -159,7 +163,8 @@ class MovingShapes:
       * `velocity`, alike: the way from this frame to the next, in pixels;
       * `label`, int32, of the first object; `text`, uint8 [text_length], unless that is 0;
       * with sound `audio`, float32 [time, mels], log-mel; `beat`, int32 [time], 1 at a beat's frame;
-        `rhythm`, int32, for `Rhythm.from_id`.
+        `rhythm`, int32, for `Rhythm.from_id`;
+      * with flow `flow` and `valid` of `shapes_flow.flow`.
     """
     if self.split != "train":
       rng = np.random.default_rng((self.seed, SPLITS.index(self.split), index))
@@ -188,6 +193,9 @@ class MovingShapes:
     if self.text_length:
       text = shapes_words.caption(contents, motions, self.time)
       example["text"] = shapes_words.to_bytes(text, self.text_length)
+    if self.flow:
+      found = shapes_flow.flow(contents, motions, size=self.size, time=self.time, rhythm=rhythm)
+      example["flow"], example["valid"] = found
     if rhythm is not None:
       example["audio"] = shapes_sound.features(rhythm, self.time, self.fps, self.mels).copy()
       example["beat"] = shapes_sound.beats(rhythm, self.time)

@@ -2,8 +2,8 @@
 
 Each figure stands beside that of the true videos of the split, `true/...`; for tasks that give frames, steps
 between two given frames are left out on both sides. Where the batch tells the true motion (Moving MNIST with
-`config.data.truth = True`, or a `flow` and its `valid` as in `vgjax.metrics.temporal.warping_error`),
-`warping` says whether the pixels follow it.
+`config.data.truth = True`, moving shapes with `config.data.flow = True`, or a `flow` and its `valid` of one's
+own, as in `vgjax.metrics.temporal.warping_error`), `warping` says whether the pixels follow it.
 """
 
 import jax
