@@ -1,12 +1,12 @@
-"""Times one training step of vgjax's predictors against PyTorch eager.
+"""Times one training step of vgjax's models against PyTorch eager.
 
-  python benchmarks/train_step.py --models simvp_v2,convlstm --steps 5 --batch_size 16
+  python benchmarks/train_step.py --models simvp_v2,convlstm,predrnn --steps 5 --batch_size 16
 
-A step is forward, mean squared error, backward and Adam, float32, at the published Moving MNIST size:
-10 given and 10 predicted frames of 64x64. ConvLSTM learns all 19 next frames. Each side runs in a
-process of its own and they take turns, step by step, so that both meet the same machine; the ratio of the
-shortest steps is the figure to quote. PyTorch runs as it comes; with `--torch_keeps_memory` it too keeps what
-it frees, as vgjax does (`vgjax/memory.py`). Only the benchmark needs PyTorch: pip install torch.
+A step is forward, mean squared error, backward and Adam, float32, at the published size; what each model is
+given and what it learns is in `CASES`. Each side runs in a process of its own and they take turns, step by
+step, so that both meet the same machine; the ratio of the shortest steps is the figure to quote. PyTorch
+runs as it comes; with `--torch_keeps_memory` it too keeps what it frees, as vgjax does (`vgjax/memory.py`).
+Only the benchmark needs PyTorch: pip install torch.
 
 With `--jax_python` and `--torch_python` the two sides may live in different environments.
 """
@@ -21,14 +21,56 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-GIVEN, PREDICTED, SIDE = 10, 10, 64
 LEARNING_RATE = 1e-3
+
+
+class Case(NamedTuple):
+  """One model on both sides, at the size at which it is published.
+
+  Attributes:
+    torch: "file:name" of what makes the PyTorch model.
+    torch_reads: "all" if it is called with all frames [batch, time, channels, height, width] in [0, 1] and
+      the mask [1, time, 1, 1, 1]; "given" if with the given frames alone. It returns those in `learned`.
+    given: the frames that are given, of `time`.
+    learned: the frames that the loss counts, a slice.
+    fields: of our module, `vgjax.models.<name>`.
+    torch_fields: arguments of what makes the PyTorch model.
+    time, side, channels: the size of the videos.
+    truth: whether both sides also get the true video in training: our module as `truth=`, the PyTorch one
+      as all frames. What our module sows as losses is added to the error; so the PyTorch one returns
+      (frames, its own loss).
+  """
+
+  torch: str
+  torch_reads: str
+  given: tuple[int, ...]
+  learned: slice
+  fields: Mapping[str, Any] = {}
+  torch_fields: Mapping[str, Any] = {}
+  time: int = 20
+  side: int = 64
+  channels: int = 1
+  truth: bool = False
+
+
+FIRST_10, LAST_10, ALL_NEXT = tuple(range(10)), slice(10, 20), slice(1, 20)
+CASES = {
+  "simvp": Case("torch_models:simvp", "given", FIRST_10, LAST_10),
+  "simvp_v2": Case("torch_models:simvp_v2", "given", FIRST_10, LAST_10),
+  # What the reference builds and never uses costs nothing here.
+  "convlstm": Case("torch_models:ConvLSTM", "all", FIRST_10, ALL_NEXT, torch_fields={"unused": False}),
+  "predrnn": Case("torch_predrnn:PredRNN", "all", FIRST_10, ALL_NEXT),
+  # RIFE on triplets, with its teacher; 128 pixels instead of 224, for the small machine's sake.
+  "ifnet": Case("torch_ifnet:IFNet", "all", (0, 2), slice(1, 2), time=3, side=128, channels=3, truth=True),
+}
 
 
 def parse():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--models", default="simvp_v2,convlstm")
+  parser.add_argument("--models", default="simvp_v2,convlstm,predrnn")
   parser.add_argument("--steps", type=int, default=5)
   parser.add_argument("--batch_size", type=int, default=16)
   parser.add_argument("--json", help="file to write the figures to")
@@ -48,31 +90,35 @@ def vgjax_step(name, batch_size):
   from vgjax import memory
 
   memory.keep_freed()  # as vgjax.launch does
-  module = importlib.import_module(f"vgjax.models.{name}").Module()
+  case = CASES[name]
+  module = importlib.import_module(f"vgjax.models.{name}").Module(**case.fields)
   key = jax.random.key(0)
-  video = jax.random.uniform(key, (batch_size, GIVEN + PREDICTED, SIDE, SIDE, 1), minval=-1, maxval=1)
-  mask = jnp.broadcast_to(
-    (jnp.arange(GIVEN + PREDICTED) < GIVEN).astype(jnp.float32).reshape(1, -1, 1, 1, 1), video.shape
-  )
-  first = 1 if name == "convlstm" else GIVEN
+  shape = (batch_size, case.time, case.side, case.side, case.channels)
+  video = jax.random.uniform(key, shape, minval=-1, maxval=1)
+  mask = jnp.zeros((*shape[:-1], 1)).at[:, jnp.array(case.given)].set(1)
   optimizer = optax.adam(LEARNING_RATE)
 
   @jax.jit
   def init():
-    variables = module.init(key, video * mask, mask, train=False)
+    options = {"truth": video} if case.truth else {}
+    variables = dict(module.init({"params": key, "sample": key}, video * mask, mask, train=False, **options))
+    variables.pop("losses", None)
     return variables, optimizer.init(variables["params"])
 
   def update(state, video, mask, step):
     variables, moments = state
     params = variables["params"]
-    rngs = {"dropout": jax.random.fold_in(key, step)}
+    rng_dropout, rng_sample = jax.random.split(jax.random.fold_in(key, step))
+    options = {"truth": video} if case.truth else {}
 
     def loss_of(params):
       prediction, written = module.apply(
-        variables | {"params": params}, video * mask, mask, train=True, rngs=rngs,
-        mutable=["batch_stats"],
+        variables | {"params": params}, video * mask, mask, train=True, **options,
+        rngs={"dropout": rng_dropout, "sample": rng_sample}, mutable=["batch_stats", "losses"],
       )  # fmt: skip
-      return jnp.mean((prediction[:, first:] - video[:, first:]) ** 2), written
+      written = dict(written)
+      own = sum(jax.tree.leaves(written.pop("losses", {})))
+      return jnp.mean((prediction[:, case.learned] - video[:, case.learned]) ** 2) + own, written
 
     (loss, written), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
     updates, moments = optimizer.update(gradients, moments, params)
@@ -95,22 +141,23 @@ def vgjax_step(name, batch_size):
 def torch_step(name, batch_size):
   """The same for the PyTorch counterpart, which compiles nothing."""
   import torch
-  import torch_models
 
   torch.manual_seed(0)
-  convlstm = name == "convlstm"
-  if convlstm:
-    model = torch_models.ConvLSTM(unused=False)  # what is never used costs nothing here
-  else:
-    model = {"simvp": torch_models.simvp, "simvp_v2": torch_models.simvp_v2}[name]()
+  case = CASES[name]
+  file, maker = case.torch.split(":")
+  model = getattr(importlib.import_module(file), maker)(**case.torch_fields)
   optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-  video = torch.rand(batch_size, GIVEN + PREDICTED, 1, SIDE, SIDE)
-  mask = (torch.arange(GIVEN + PREDICTED) < GIVEN).float().reshape(1, -1, 1, 1, 1)
+  video = torch.rand(batch_size, case.time, case.channels, case.side, case.side)
+  mask = torch.zeros(1, case.time, 1, 1, 1)
+  mask[:, case.given] = 1
+  inputs = (video[:, case.given],) if case.torch_reads == "given" else (video, mask)
+  target = video[:, case.learned]
 
   def step():
     optimizer.zero_grad()
-    prediction = model(video, mask) if convlstm else model(video[:, :GIVEN])
-    loss = torch.nn.functional.mse_loss(prediction, video[:, 1 if convlstm else GIVEN :])
+    output = model(*inputs)
+    prediction, own = output if case.truth else (output, 0.0)
+    loss = torch.nn.functional.mse_loss(prediction, target) + own
     loss.backward()
     optimizer.step()
     return loss.item()
@@ -207,8 +254,11 @@ def main():
   if not has_torch(options.torch_python):
     sys.exit("This benchmark compares with PyTorch, which is not installed: pip install torch")
 
+  names = options.models.split(",")
+  if unknown := set(names) - set(CASES):
+    sys.exit(f"no case of {sorted(unknown)}; known: {sorted(CASES)}")
   results = []
-  for name in options.models.split(","):
+  for name in names:
     result = compare(name, options)
     if not results:
       versions = f"{result['vgjax']['version']}, {result['torch']['version']}"

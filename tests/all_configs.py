@@ -26,11 +26,14 @@ def give_data(name: str, config, folder: Path) -> None:
     size = dict(size=config.data.size) if "test_file" in config.data else {}
     config.data.update(layouts.MAKE[Path(name).stem](folder, **size))
   elif "path" in config.data:
-    config.data.path = str(make_data(config.data.name, folder))
+    size = config.data.get("size") or 64
+    config.data.path = str(
+      make_data(config.data.name, folder, max(64, size) if isinstance(size, int) else 64)
+    )
 
 
-def make_data(source: str, folder: Path) -> Path:
-  """What a source reads, made in a folder; returns `config.data.path`."""
+def make_data(source: str, folder: Path, size: int = 64) -> Path:
+  """What a source reads, made in a folder; returns `config.data.path`. Prepared videos are of `size`."""
   make_videos(folder)
   if source == "arrays":
     array = folder.with_name(folder.name + "-array.npy")
@@ -40,15 +43,15 @@ def make_data(source: str, folder: Path) -> Path:
   if source != "array_records":
     return folder
   prepared = folder.with_name(folder.name + "-prepared")
-  words = ["prepare", str(folder), str(prepared), "--size", "64", "--fps", "8", "--workers", "0"]
+  words = ["prepare", str(folder), str(prepared), "--size", str(size), "--fps", "8", "--workers", "0"]
   assert data_tools.main(words) == 0
   return prepared
 
 
 def one_of_each_method() -> dict[str, str]:
-  """{method: the first config that uses it}."""
+  """{method: the first config that uses it; those of Moving MNIST come first, as they are the smallest}."""
   found = {}
-  for name in NAMES:
+  for name in sorted(NAMES, key=lambda name: (not name.startswith("moving_mnist/"), name)):
     found.setdefault(vgjax.load_config(f"{ROOT / name}:smoke").method.name, name)
   return found
 

@@ -151,12 +151,13 @@ def test_code_version_has_the_commit_of_its_own_checkout_only(tmp_path, monkeypa
 def test_table_has_the_model_above_the_baseline():
   table = cards.format_table({
     "frames/mse": 0.0123, "frames/psnr": 21.5, "frames/ssim": 0.9, "frames/mse/curve": [1.0, 2.0],
-    "frames/copy_last/mse": 0.05, "frames/copy_last/psnr": 13.25,
+    "frames/copy_last/mse": 0.05, "frames/copy_last/psnr": 13.25, "frames/blend/mse": 0.04,
   })  # fmt: skip
-  head, rule, model, copied = table.splitlines()
+  head, rule, model, copied, blended = table.splitlines()
   assert head.split() == ["PSNR", "↑", "SSIM", "↑", "MSE", "↓"] and set(rule) == {"─"}
   assert model.split() == ["model", "21.50", "0.9000", "0.01230"]
   assert copied.split() == ["copy", "last", "frame", "13.25", "-", "0.05000"]
+  assert blended.split() == ["blend", "of", "given", "frames", "-", "-", "0.04000"]
   assert len({len(line) for line in table.splitlines()}) == 1
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from vgjax import losses
 
-NAMES = losses.__all__
+# But for those that need weights and larger frames: tests/test_perceptual_losses.py.
+THROUGH_NETWORKS = ("lpips_alex", "lpips_vgg", "style", "vgg")
+NAMES = [name for name in losses.__all__ if name not in THROUGH_NETWORKS]
 
 
 def jitted(name, **options):
@@ -92,6 +94,28 @@ def test_pyramid_without_mask_is_the_mean_over_pooled_levels(power):
     terms.append((np.abs(pooled) ** power).mean())
   found = jitted("pyramid", levels=3, power=power)(prediction, target, weight)
   np.testing.assert_allclose(found, np.mean(terms), rtol=1e-5)
+
+
+def test_difference_divergence_compares_changes_as_distributions_over_the_frame():
+  prediction, target, weight = example(shape=(2, 4, 3, 5, 2), unknown=1.1)
+  weight[:, 0] = 0  # a given frame: the change from it does not count
+  weight[1, 1] = 0
+
+  def distribution(change):
+    changes = np.exp(change / 2 / 0.1)  # of videos in [0, 1]
+    return changes / changes.sum()
+
+  examples = []
+  for p, t, first in zip(prediction, target, (1, 2), strict=True):
+    terms = []
+    for time in range(first, 3):
+      ours, theirs = distribution(p[time + 1] - p[time]), distribution(t[time + 1] - t[time])
+      terms.append((ours * np.log(ours / theirs)).mean())
+    examples.append(np.mean(terms))
+  loss = jitted("difference_divergence")
+  np.testing.assert_allclose(loss(prediction, target, weight), np.mean(examples), rtol=1e-4)
+  # What stays alike from frame to frame is none of its business.
+  np.testing.assert_allclose(loss(target + 0.3, target, weight), 0, atol=1e-6)
 
 
 def test_pyramid_sees_on_coarse_levels_what_does_not_average_away():

@@ -31,6 +31,14 @@ def test_the_baseline_is_grey_and_the_legend_names_what_is_there():
   assert np.ptp(line[:, 0]) <= 5  # a constant is a level line, and its points
 
 
+def test_baselines_keep_their_colours_beside_a_best_sample():
+  few = plot.panels([1, 2], {"mse": {"": [1, 2], "blend": [3, 3]}}, "frame")
+  many = plot.panels([1, 2], {"mse": {"": [1, 2], "best_of_2": [0, 1], "blend": [3, 3]}}, "frame")
+  for picture in (few, many):
+    flat = pixels(picture, plot.COLOURS_OF_BASELINES["blend"])
+    assert len(flat) > 200 and np.ptp(flat[flat[:, 0] > 40][:, 0]) <= 5
+
+
 def test_panels_are_three_across():
   size = lambda number: plot.panels([1, 2], {str(i): {"": [0, 1]} for i in range(number)}, "frame").shape
   assert size(2)[0] == size(3)[0] < size(4)[0] and size(4)[1] == size(3)[1] > size(2)[1]

@@ -82,6 +82,7 @@ def _build(
     config=plain,
     workdir=Path(workdir).absolute() if workdir is not None else None,
     mesh=devices,
+    models=networks,
     method=built_method,
     task=build_task(task),
     optimizers=_optimizers(optim, built_method.losses, steps),
@@ -95,8 +96,7 @@ def _build(
     loader_options=loader,
   )
   try:
-    for network in networks.values():
-      run.check_task(network.given)
+    run.check_task()
   except ValueError as error:
     raise ConfigError(str(error)) from error
   return run

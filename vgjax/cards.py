@@ -146,16 +146,19 @@ _COLUMNS = {
 }
 
 
+_BASELINES = {"copy_last": "copy last frame", "blend": "blend of given frames"}
+
+
 def format_table(numbers: Mapping[str, Any]) -> str:
   """The scalars of an evaluation as a table for the console.
 
   Args:
-    numbers: {"<evaluator>/<metric>", or with "copy_last/" or "best_of_<k>/" before the metric: number};
-      curves are left out, and metrics that have no column follow the table, one a line.
+    numbers: {"<evaluator>/<metric>", or with "copy_last/", "blend/" or "best_of_<k>/" before the metric:
+      number}; curves are left out, and metrics that have no column follow the table, one a line.
 
   Returns:
-    A line for the model, one for the best of its samples, and one for the copy of the last given frame; "" if
-    there is nothing to show.
+    A line for the model, one for the best of its samples, and one for each baseline; "" if there is nothing
+    to show.
   """
   rows: dict[tuple[str, str], dict[str, float]] = {}
   others = {}
@@ -166,8 +169,8 @@ def format_table(numbers: Mapping[str, Any]) -> str:
     if metric in _COLUMNS:
       evaluator, _, last = path.rpartition("/")
       key = (path, "model")
-      if last == "copy_last":
-        key = (evaluator, "copy last frame")
+      if last in _BASELINES:
+        key = (evaluator, _BASELINES[last])
       elif last.startswith("best_of_"):
         key = (evaluator, last.replace("_", " "))
       rows.setdefault(key, {})[metric] = value

@@ -132,7 +132,7 @@ class Checkpoints:
     """
     wanted, placed = _as_dict(shapes), _as_dict(shardings)
     saved = self._manager.item_metadata(step)["state"]
-    _check_fit(wanted, saved.tree if hasattr(saved, "tree") else saved, f"{self.folder}/{step}")
+    check_fit(wanted, saved.tree if hasattr(saved, "tree") else saved, f"{self.folder}/{step}")
     restored = self._manager.restore(step, args=ocp.args.Composite(state=_restore_args(wanted, placed)))
     return TrainState(**restored["state"])
 
@@ -144,19 +144,25 @@ class _Always:
     return True
 
 
-def load_branch(source: str, branch: str, shapes: Any, shardings: Any) -> Any:
-  """One branch of another run: `source` is `workdir`, `workdir:branch` or `workdir@step:branch`.
+def load_branch(source: str, path: str, shapes: Any, shardings: Any) -> Any:
+  """One branch of another run, or what is below one.
 
   The averaged parameters are taken where the other run kept an average.
 
+  Args:
+    source: `workdir`, `workdir:path` or `workdir@step:path`; a path is `branch` or `branch/module/...`.
+    path: what `config.init_from` calls it here, and there too if `source` has no path.
+    shapes: of the arrays that are wanted.
+    shardings: how to place them.
+
   Raises:
-    CheckpointError: no such run, step or branch, or arrays of other shapes.
+    CheckpointError: no such run, step or path, or arrays of other shapes.
   """
-  where = f'config.init_from.{branch} = "{source}"'
-  path, _, theirs = source.partition(":")
-  path, _, step = path.partition("@")
-  theirs = theirs or branch
-  folder = Path(path).expanduser() / "checkpoints"
+  where = f'config.init_from.{path} = "{source}"'
+  workdir, _, theirs = source.partition(":")
+  workdir, _, step = workdir.partition("@")
+  branch, *modules = (theirs or path).split("/")
+  folder = Path(workdir).expanduser() / "checkpoints"
   if not folder.is_dir():
     raise CheckpointError(f"{where}: there is no folder {folder}; name the workdir of a finished run")
   with ocp.CheckpointManager(
@@ -169,12 +175,23 @@ def load_branch(source: str, branch: str, shapes: Any, shardings: Any) -> Any:
       raise CheckpointError(f"{where}: no checkpoint {step}; there are {sorted(manager.all_steps())}")
     saved = manager.item_metadata(number)["state"]
     saved = saved.tree if hasattr(saved, "tree") else saved
-    part = "ema" if theirs in saved["ema"] else "params"
-    if theirs not in saved[part]:
-      raise CheckpointError(f'{where}: no branch "{theirs}" there; it has {sorted(saved["params"])}')
-    _check_fit(shapes, saved[part][theirs], where)
-    args = _restore_args({part: {theirs: shapes}}, {part: {theirs: shardings}}, partial=True)
-    return manager.restore(number, args=ocp.args.Composite(state=args))["state"][part][theirs]
+    part = "ema" if branch in saved["ema"] else "params"
+    if branch not in saved[part]:
+      raise CheckpointError(f'{where}: no branch "{branch}" there; it has {sorted(saved["params"])}')
+    found = saved[part][branch]
+    for depth, module in enumerate(modules):
+      if module not in found:
+        above = "/".join([branch, *modules[:depth]])
+        raise CheckpointError(f'{where}: no "{module}" in {above} there; it has {sorted(found)}')
+      found = found[module]
+    check_fit(shapes, found, where)
+    for name in reversed([part, branch, *modules]):  # the arrays, at their place in the checkpoint's tree
+      shapes, shardings = {name: shapes}, {name: shardings}
+    args = _restore_args(shapes, shardings, partial=True)
+    restored = manager.restore(number, args=ocp.args.Composite(state=args))["state"]
+  for name in (part, branch, *modules):
+    restored = restored[name]
+  return restored
 
 
 def _handlers():
@@ -204,18 +221,22 @@ def _restore_args(shapes, shardings, *, partial=False):
   )
 
 
-def _check_fit(wanted: Any, saved: Any, where: str) -> None:
-  """Compares the shapes by path; optax's tuples and orbax's dicts have the same paths as text."""
+def check_fit(wanted: Any, saved: Any, where: str, *, there: str = "the checkpoint") -> None:
+  """Compares the shapes by path; optax's tuples and orbax's dicts have the same paths as text.
+
+  Raises:
+    CheckpointError: names the differences; `where` is what does not fit, `there` where `saved` is.
+  """
   ours = {path_name(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(wanted)}
   theirs = {path_name(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(saved)}
   lines = []
   for name in sorted(set(ours) | set(theirs)):
     if name not in theirs:
-      lines.append(f"  {name}: {ours[name]} here, not in the checkpoint")
+      lines.append(f"  {name}: {ours[name]} here, not in {there}")
     elif name not in ours:
-      lines.append(f"  {name}: {theirs[name]} in the checkpoint, not here")
+      lines.append(f"  {name}: {theirs[name]} in {there}, not here")
     elif ours[name] != theirs[name]:
-      lines.append(f"  {name}: {ours[name]} here, {theirs[name]} in the checkpoint")
+      lines.append(f"  {name}: {ours[name]} here, {theirs[name]} in {there}")
   if lines:
     more = [f"  ... and {len(lines) - 12} more"] if len(lines) > 12 else []
     raise CheckpointError(

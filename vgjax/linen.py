@@ -1,16 +1,25 @@
 """A Linen module as the pure `init` and `apply` of a `Model`."""
 
+import inspect
+
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from vgjax.types import Model
+from vgjax.types import Model, Output
+
+LOSSES = "losses"  # the collection into which modules sow
 
 
 def wrap(module: nn.Module, branch: str) -> Model:
   """The module's parameters become `params[branch]`, its other variables `params[branch + "_stats"]`.
 
-  Randomness: `rng` feeds the collections `dropout` and `sample`. Written variables come back from
-  `apply(..., train=True)` as `{branch_stats: ...}`, for the method to hand on in `Aux.writes`.
+  Randomness: `rng` feeds the collections `dropout` and `sample`. In training,
+
+  * written variables come back as `{branch_stats: ...}`, for the method to hand on in `Aux.writes`;
+  * losses of the module's own come back by name. A module sows them,
+    `self.sow("losses", "kl", value)`, scalars that are means over the examples; those of one name, in
+    whatever submodule, are added up.
   """
   stats = f"{branch}_stats"
 
@@ -18,6 +27,7 @@ def wrap(module: nn.Module, branch: str) -> Model:
     rng_params, rng_draw = jax.random.split(rng)
     rngs = {"params": rng_params, "dropout": rng_draw, "sample": rng_draw}
     variables = dict(module.init(rngs, *inputs, train=False, **options))
+    variables.pop(LOSSES, None)
     params = {branch: variables.pop("params", {})}
     return params | ({stats: variables} if variables else {})
 
@@ -27,11 +37,29 @@ def wrap(module: nn.Module, branch: str) -> Model:
     if rng is not None:
       rng_dropout, rng_sample = jax.random.split(rng)
       rngs = {"dropout": rng_dropout, "sample": rng_sample}
-    if not train or stats not in params:
-      return module.apply(variables, *inputs, train=train, rngs=rngs, **options), {}
-    mutable = list(params[stats])
-    output, written = module.apply(variables, *inputs, train=train, rngs=rngs, mutable=mutable, **options)
-    return output, {stats: dict(written)}
+    if not train:
+      return Output(module.apply(variables, *inputs, train=False, rngs=rngs, **options))
+    mutable = [*params.get(stats, {}), LOSSES]
+    value, written = module.apply(variables, *inputs, train=True, rngs=rngs, mutable=mutable, **options)
+    written = dict(written)
+    losses = _by_name(written.pop(LOSSES, {}))
+    return Output(value, {stats: written} if stats in params else {}, losses)
 
-  window = getattr(module, "window", None)
-  return Model(branch, init, apply, window, getattr(module, "given", 0))
+  return Model(
+    branch,
+    init,
+    apply,
+    window=getattr(module, "window", None),
+    given=getattr(module, "given", 0),
+    reads_ends=getattr(module, "reads_ends", False),
+    reads_truth="truth" in inspect.signature(module.__call__).parameters,
+  )
+
+
+def _by_name(tree):
+  """{name: sum} of a tree of sown values."""
+  sums = {}
+  for path, value in jax.tree_util.tree_flatten_with_path(tree)[0]:
+    name = next(key.key for key in reversed(path) if isinstance(key, jax.tree_util.DictKey))
+    sums[name] = sums.get(name, 0) + jnp.asarray(value, jnp.float32)
+  return sums

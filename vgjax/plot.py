@@ -13,6 +13,7 @@ _WIDTH, _HEIGHT, _ACROSS = 380, 250, 3  # pixels of a panel; panels side by side
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 30, 38
 _PAPER, _GRID, _INK = (255, 255, 255), (232, 234, 237), (70, 74, 80)
 COLOURS = (sheet.MADE, sheet.TRUTH, sheet.GIVEN, (120, 80, 160))
+COLOURS_OF_BASELINES = {"copy_last": sheet.TRUTH, "blend": (150, 110, 70)}  # grey, brown
 
 
 def panels(x: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[float]]], unit: str) -> np.ndarray:
@@ -30,8 +31,8 @@ def panels(x: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[float]
   if not curves or len(x) < 2:
     raise ValueError("a plot needs a figure, and two points or more")
   labels = list(dict.fromkeys(label for each in curves.values() for label in each))
-  # The baseline keeps its grey whether or not there is a best sample.
-  colours = {"": COLOURS[0], "copy_last": COLOURS[1]}
+  # The baselines keep their colours whether or not there is a best sample.
+  colours = {"": COLOURS[0]} | COLOURS_OF_BASELINES
   others = iter(COLOURS[2:] * len(labels))
   colours |= {label: next(others) for label in labels if label not in colours}
   across = min(_ACROSS, len(curves))

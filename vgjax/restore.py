@@ -1,11 +1,28 @@
-"""From a run folder, or from other runs, to a state on the devices."""
+"""From a run folder, from other runs or from published weights, to a state on the devices.
+
+A new run may start from what others have learned: `config.init_from` maps a branch, or a module in one, to
+where its parameters come from.
+
+  init_from = {"tokenizer": "runs/vq"}                              the branch of that name
+  init_from = {"predictor": "runs/first@5000:generator"}            another branch, of step 5000
+  init_from = {"predictor/encoder": "runs/first:predictor/encoder"} a module of a branch
+  init_from = {"predictor/encoder": "weights:lpips_vgg"}            a network that vgjax.metrics.weights knows
+
+What is named must fit, name by name and shape by shape; of published weights those that have no place here
+(the last layers, or what a metric adds) are left out. (A run folder called `weights` is "./weights".)
+"""
+
+from collections.abc import Mapping
 
 import jax
 
-from vgjax import checkpoint, configs
+from vgjax import checkpoint, configs, sharding
 from vgjax.errors import CheckpointError
+from vgjax.metrics import weights
 from vgjax.run import Run
-from vgjax.types import TrainState
+from vgjax.types import TrainState, Tree
+
+PUBLISHED = "weights:"
 
 
 def open_checkpoints(run: Run, *, read_only: bool = False) -> checkpoint.Checkpoints | None:
@@ -18,16 +35,56 @@ def open_checkpoints(run: Run, *, read_only: bool = False) -> checkpoint.Checkpo
 
 
 def restore_or_init(run: Run, checkpoints: checkpoint.Checkpoints | None) -> TrainState:
-  """The newest checkpoint's state; else a new one, with the branches that `init_from` names."""
+  """The newest checkpoint's state; else a new one, with what `init_from` names.
+
+  Raises:
+    CheckpointError: a checkpoint, or what `init_from` names, does not fit.
+    ConfigError: `init_from` is for a branch or module that the run does not have.
+    MissingWeights: `init_from` names published weights that cannot be had.
+  """
   if checkpoints and (step := checkpoints.latest()) is not None:
     return checkpoints.restore(step, run.shapes, run.shardings)
   state = run.init_state()
-  for branch, source in run.config.get("init_from", {}).items():
-    configs.pick(state.params, branch, "config.init_from")
-    loaded = checkpoint.load_branch(source, branch, run.shapes.params[branch], run.shardings.params[branch])
-    ema = state.ema | ({branch: jax.tree.map(lambda x: x.copy(), loaded)} if branch in state.ema else {})
-    state = state.replace(params=state.params | {branch: loaded}, ema=ema)
+  for path, source in run.config.get("init_from", {}).items():
+    shapes, shardings = (_at(tree.params, path) for tree in (run.shapes, run.shardings))
+    load = _load_published if source.startswith(PUBLISHED) else checkpoint.load_branch
+    loaded = load(source, path, shapes, shardings)
+    ema = state.ema
+    if path.partition("/")[0] in ema:  # a copy: the donated state must not hold one buffer twice
+      ema = _replace(ema, path.split("/"), jax.tree.map(lambda x: x.copy(), loaded))
+    state = state.replace(params=_replace(state.params, path.split("/"), loaded), ema=ema)
   return state
+
+
+def _load_published(source: str, path: str, shapes: Tree, shardings: Tree) -> Tree:
+  """The arrays of published weights whose names the tree `shapes` has."""
+  name = source.removeprefix(PUBLISHED)
+  flat = weights.load(name)
+  here = [sharding.path_name(key) for key, _ in jax.tree_util.tree_leaves_with_path(shapes)]
+  checkpoint.check_fit(
+    shapes,
+    {key: flat[key] for key in here if key in flat},
+    f'config.init_from.{path} = "{source}"',
+    there=f"the weights {name}",
+  )
+  wanted = jax.tree_util.tree_map_with_path(lambda key, _: flat[sharding.path_name(key)], shapes)
+  return sharding.put_tree(wanted, shardings)
+
+
+def _at(tree: Tree, path: str) -> Tree:
+  """What is at `branch/module/...`."""
+  for name in path.split("/"):
+    below = tree if isinstance(tree, Mapping) else {}  # below an array there is nothing
+    tree = configs.pick(below, name, f"config.init_from.{path}")
+  return tree
+
+
+def _replace(tree: Tree, names: list[str], value: Tree) -> Tree:
+  """The tree of dicts with another value at the end of a path."""
+  if not names:
+    return value
+  first, *rest = names
+  return tree | {first: _replace(tree[first], rest, value)}
 
 
 def open_state(run: Run, which: str | int = "latest") -> TrainState:

@@ -13,7 +13,7 @@ import numpy as np
 from vgjax import sharding, step
 from vgjax.data import loader
 from vgjax.optim import BranchOptimizer
-from vgjax.types import Array, Batch, Evaluator, Method, Source, Task, TrainState
+from vgjax.types import Array, Batch, Evaluator, Method, Model, Source, Task, TrainState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Run:
     config: the config as plain dicts.
     workdir: the folder this run writes, or None to write nothing.
     mesh: the devices.
+    models: {branch: network}.
     method: what is learned, and how to sample.
     task: what is given.
     optimizers: {trained branch: optimizer}.
@@ -43,6 +44,7 @@ class Run:
   config: dict[str, Any]
   workdir: Path | None
   mesh: jax.sharding.Mesh
+  models: Mapping[str, Model]
   method: Method
   task: Task
   optimizers: Mapping[str, BranchOptimizer]
@@ -174,20 +176,29 @@ class Run:
       for branch, tree in self.shapes.params.items()
     }
 
-  def check_task(self, given: int) -> None:
+  def check_task(self) -> None:
     """Applies the task to an example, before anything is computed.
 
-    Args:
-      given: how many first frames the model reads as exact.
-
     Raises:
-      ValueError: the task does not fit the videos, or gives other frames than the model reads.
+      ValueError: the task does not fit the videos, or gives other frames than a model reads.
     """
     batch = {k: jnp.asarray(v) for k, v in self._example_batch.items()}
-    mask = self.task(step.prepare(batch), jax.random.key(0))["mask"]
-    if given and (mask.shape[1] <= given or not bool(jnp.all(mask[:, :given] == 1))):
-      raise ValueError(
-        f"config.task gives other frames than the model reads: config.models.*.given = {given} needs"
-        f" the first {given} of {mask.shape[1]} frames; set given=0 for a model that reads hint and mask,"
-        f" or config.task = dict(name='predict', given={given})"
-      )
+    mask = np.asarray(self.task(step.prepare(batch), jax.random.key(0))["mask"])
+    for branch, model in self.models.items():
+      given, time = model.given, mask.shape[1]
+      if given and (time <= given or not (mask[:, :given] == 1).all()):
+        raise ValueError(
+          f"config.task gives other frames than the model reads: config.models.{branch}.given = {given} needs"
+          f" the first {given} of {time} frames; set given=0 for a model that reads hint and mask,"
+          f" or config.task = dict(name='predict', given={given})"
+        )
+      if model.reads_ends and model.window:
+        every = model.window[0] - 1
+        if (time - 1) % every or not (mask[:, ::every] == 1).all():
+          raise ValueError(
+            f"config.task gives other frames than the model reads: config.models.{branch} makes the frames"
+            f" between given ones that are {every} apart, and of {time} frames it would need 0, {every},"
+            f" {2 * every} and so on, up to the last; set config.task = dict(name='interpolate',"
+            f" every={every}),"
+            f" and let config.data make videos of {max(1, time // every) * every + 1} frames, say"
+          )

@@ -6,6 +6,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from vgjax import sheet
+from vgjax.errors import ConfigError
 from vgjax.evaluate import Report, keep
 from vgjax.run import Run
 from vgjax.types import Batch, TrainState
@@ -61,7 +62,13 @@ def _draw(run, state, num_videos, time, split, seed) -> tuple[np.ndarray, np.nda
   rng = jax.random.key(seed)
   parts = []
   for number, batch in enumerate(run.batches(split, num_videos)):
-    batch = with_time(batch, time or batch["video"].shape[1])
+    longest = batch["video"].shape[1]
+    if time and time > longest and any(model.reads_ends for model in run.models.values()):
+      raise ConfigError(
+        f"time = {time}: the videos have {longest} frames, and after the last given one this model makes none"
+        f" (it interpolates); ask for {longest} or fewer"
+      )
+    batch = with_time(batch, time or longest)
     video = run.sample(state, batch, jax.random.fold_in(rng, number))
     parts.append(multihost_utils.process_allgather((batch["hint"], video, batch["mask"]), tiled=True))
   hint, video, mask = (np.concatenate(arrays)[:num_videos] for arrays in zip(*parts, strict=True))

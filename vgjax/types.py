@@ -32,6 +32,20 @@ class Aux(NamedTuple):
   writes: Mapping[str, Tree] = {}
 
 
+class Output(NamedTuple):
+  """What a model returns.
+
+  Attributes:
+    value: the network's output.
+    writes: {branch: new value} of its other variables, in training.
+    losses: {name: scalar} of the losses that it adds itself, in training.
+  """
+
+  value: Any
+  writes: Mapping[str, Tree] = {}
+  losses: Mapping[str, Array] = {}
+
+
 class Model(NamedTuple):
   """A Linen module as two pure functions over branches.
 
@@ -39,17 +53,23 @@ class Model(NamedTuple):
     branch: the name of its parameters in `params`; its other variables (batch statistics) live in the
       branch `<branch>_stats`.
     init: `(rng, *inputs) -> {branch: parameters, ...}`.
-    apply: `(params, *inputs, train=False, rng=None) -> (output, writes)`.
+    apply: `(params, *inputs, train=False, rng=None) -> Output`.
     window: `(length, overlap)` of a model that works at one length of video only, of which the first
       `overlap` frames are given; None if any length will do.
     given: the number of first frames that the model reads as exactly given, whatever the mask says.
+    reads_ends: whether it reads the first and the last frame of its window as exactly given, whatever the
+      mask says, and makes those between.
+    reads_truth: whether `apply` has a keyword `truth`, the true video, for what only training may see (the
+      posterior of a variational model, a privileged teacher).
   """
 
   branch: str
   init: Callable[..., Params]
-  apply: Callable[..., tuple[Any, Params]]
+  apply: Callable[..., Output]
   window: tuple[int, int] | None = None
   given: int = 0
+  reads_ends: bool = False
+  reads_truth: bool = False
 
 
 Loss = Callable[[Params, Batch, Array, Array], tuple[Array, Aux]]

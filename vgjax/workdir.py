@@ -61,23 +61,35 @@ def claim(run: Run) -> None:
 
 
 def check_data(run: Run, *, resumes: bool) -> None:
-  """Keeps what identifies the training data, and compares with it when the run goes on.
+  """Keeps what identifies the training data and its card, and compares with it when the run goes on.
 
   Raises:
     WorkdirError: the files are not those that the run began with, so it would not go on as it was.
   """
-  identify = getattr(run.source("train"), "fingerprint", None)
-  if run.workdir is None or identify is None:
+  if run.workdir is None:
     return
-  path, found = run.workdir / "data.json", {"train": identify()}
-  if resumes and path.exists() and (kept := json.loads(path.read_text())) != found:
+  source, path = run.source("train"), run.workdir / "data.json"
+  identify = getattr(source, "fingerprint", None)
+  found = {"train": identify() if identify else None}
+  if resumes and path.exists() and (kept := read_data(run.workdir)).get("train") != found["train"]:
     raise WorkdirError(
       f"the training data is not what {run.workdir} began with: files were added, removed or changed"
       f" (fingerprint {kept.get('train')} then, {found['train']} now). Bring the old files back, use another"
       f" --workdir, or delete {path} to go on with the data as it is now."
     )
   if jax.process_index() == 0:
-    write_atomically(path, json.dumps(found) + "\n")
+    write_atomically(path, json.dumps(found | {"card": source.card()}, default=str) + "\n")
+
+
+def read_data(folder: str | Path) -> dict[str, Any]:
+  """What `check_data` keeps: `train`, the fingerprint, and `card`; empty if nothing was kept."""
+  path = Path(folder) / "data.json"
+  try:
+    return json.loads(path.read_text())
+  except (FileNotFoundError, NotADirectoryError):
+    return {}
+  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    raise WorkdirError(f"{path} is damaged ({error}); delete it to go on with the data as it is") from error
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -71,6 +71,42 @@ def test_interpolation_scores_the_frames_between():
   assert found["copy_last/mse"] == pytest.approx(unit_error(copied, data[:, [1, 2, 4]]).mean(), rel=1e-5)
 
 
+def test_blend_mixes_the_frames_on_both_sides_by_time():
+  data = videos(11)
+  found = result(FakeRun(data, tasks.interpolate(every=3), darker))  # gives 0, 3 and 5
+  mixed = np.stack(
+    [
+      2 / 3 * data[:, 0] + 1 / 3 * data[:, 3],
+      1 / 3 * data[:, 0] + 2 / 3 * data[:, 3],
+      1 / 2 * data[:, 3] + 1 / 2 * data[:, 5],
+    ],
+    axis=1,
+  )
+  error = unit_error(mixed, data[:, [1, 2, 4]])
+  assert found["blend/mse"] == pytest.approx(error.mean(), rel=1e-5)
+  np.testing.assert_allclose(found["blend/mse/curve"], error.mean((0, 2, 3, 4)), rtol=1e-5)
+  assert found["blend/psnr"] > found["copy_last/psnr"]
+
+
+def test_blend_keeps_given_frames_and_needs_both_sides():
+  hint = jnp.array([0.0, 7, 4, 7, 7, 10]).reshape(1, 6, 1, 1, 1) * jnp.ones((3, 1, 2, 2, 1))
+  given = jnp.array([[0, 2, 5], [1, 2, 5], [0, 2, 4]])
+  mask = jnp.zeros((3, 6, 2, 2, 1)).at[jnp.arange(3)[:, None], given].set(1)
+  video, exists = jax.jit(frames.blend)(hint, mask)
+  np.testing.assert_allclose(video[0, :, 0, 0, 0], [0, 2, 4, 6, 8, 10], atol=1e-6)
+  assert exists.tolist() == [True, False, False]
+  partly = mask.at[0, 2, 0, 0].set(0)  # no whole frame
+  video, exists = jax.jit(frames.blend)(hint, partly)
+  np.testing.assert_allclose(video[0, :, 0, 0, 0], [0, 2, 4, 6, 8, 10], atol=1e-6)
+  assert exists[0]
+
+
+@pytest.mark.parametrize("task", [tasks.predict(given=2), tasks.inpaint(size=0.3), tasks.generate()])
+def test_no_blend_where_frames_have_one_given_side_or_none(task):
+  found = result(FakeRun(videos(3), task, darker))
+  assert not any(name.startswith("blend") for name in found)
+
+
 def test_copy_last_takes_the_nearest_past_frame_else_the_nearest_future_one():
   hint = jnp.arange(6.0).reshape(1, 6, 1, 1, 1) * jnp.ones((2, 1, 2, 2, 1))
   mask = jnp.zeros((2, 6, 2, 2, 1)).at[0, jnp.array([2, 4])].set(1).at[1, :, 0].set(1)
@@ -143,9 +179,11 @@ def test_no_video_is_an_error():
 
 
 def test_every_figure_has_its_convention():
-  found = result(FakeRun(videos(1), tasks.predict(given=2), darker))
-  names = {name.removeprefix("copy_last/").removesuffix("/curve") for name in found} - {"time"}
-  assert names == set(frames.DEFAULT) and set(per_frame.METRICS) == set(frames.CONVENTIONS) - {"mean", "best"}
+  found = result(FakeRun(videos(1), tasks.interpolate(), darker))
+  paths = [name.removesuffix("/curve").split("/") for name in found if name != "time/curve"]
+  assert {path[-1] for path in paths} == set(frames.DEFAULT)
+  assert {path[0] for path in paths if len(path) > 1} == set(frames.BASELINES)
+  assert set(per_frame.METRICS) | set(frames.BASELINES) == set(frames.CONVENTIONS) - {"mean", "best"}
 
 
 class Stochastic(FakeRun):

@@ -5,7 +5,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vgjax.models import cnn, convlstm, simvp, simvp_v2
+from vgjax.models import (
+  cnn,
+  cnn_lstm,
+  convgru,
+  convlstm,
+  convmixer,
+  encoder_forecaster,
+  frame_generator,
+  metavp,
+  phydnet,
+  predrnn,
+  predrnn_pp,
+  predrnn_v2,
+  simvp,
+  simvp_v2,
+  tau,
+  unet3d,
+)
 
 TINY = {
   "simvp": (
@@ -16,10 +33,32 @@ TINY = {
     simvp_v2,
     dict(spatial_channels=4, temporal_channels=8, temporal_blocks=2, mlp_ratio=2.0),
   ),
+  "tau": (tau, dict(spatial_channels=4, temporal_channels=8, temporal_blocks=2, mlp_ratio=2.0)),
+  "convmixer": (
+    convmixer,
+    dict(spatial_channels=4, temporal_channels=8, temporal_blocks=2, kernel_size=3),
+  ),
+  "metavp": (
+    metavp,
+    dict(mixer="poolformer", spatial_channels=4, temporal_channels=8, temporal_blocks=2, mlp_ratio=2.0),
+  ),
   "cnn": (cnn, dict(channels=8, levels=2, groups=2)),
   "convlstm": (convlstm, dict(hidden=(4, 6), patch_size=2)),
+  "convgru": (convgru, dict(hidden=(4,), kernel_size=7, patch_size=2)),
+  "encoder_forecaster": (
+    encoder_forecaster,
+    dict(hidden=(4,), features=4, kernel_size=7, group_size=4, patch_size=2),
+  ),
+  "cnn_lstm": (cnn_lstm, dict(hidden=8, layers=1, code=8, channels=4, levels=2, groups=2)),
+  "predrnn": (predrnn, dict(hidden=4, layers=1, kernel_size=7, patch_size=2)),
+  "predrnn_pp": (predrnn_pp, dict(hidden=4, layers=2, kernel_size=7, patch_size=2)),
+  "predrnn_v2": (predrnn_v2, dict(hidden=4, layers=1, kernel_size=7, patch_size=2)),
+  "phydnet": (phydnet, dict(features=4, hidden=(4,), orders=3, groups=2)),
+  "frame_generator": (frame_generator, dict(context=2, channels=4, levels=1, blocks=1, groups=2)),
+  "unet3d": (unet3d, dict(channels=4, levels=1, time_levels=1, groups=2)),
 }
-FIXED = [name for name in TINY if name != "convlstm"]  # those with a window
+# Those that work on a window; others have only `given`, or neither.
+FIXED = [name for name, (file, _) in TINY.items() if hasattr(file.Module, "predicted")]
 
 
 def make(name, **fields):
@@ -63,8 +102,9 @@ def perturbed(module, hint, mask):
 
 
 def fixed(name, given, predicted, **fields):
-  """Fields for a window, where the model has one."""
-  window = dict(given=given, predicted=predicted) if name in FIXED else {}
+  """A tiny module for so many frames, as far as that is a matter of its fields."""
+  frames = dict(given=given, predicted=predicted)
+  window = {field: value for field, value in frames.items() if hasattr(TINY[name][0].Module, field)}
   return make(name, **window, **fields)
 
 
@@ -172,16 +212,6 @@ def test_simvp_v2_writes_statistics_in_training_only():
   ):
     assert np.abs(before - after).max() > 0
   assert np.abs(trained - evaluated)[:, 2:].max() > 0
-
-
-def test_drop_path_drops_whole_examples_and_keeps_the_mean():
-  x = jnp.ones((2000, 2, 3))
-  drop = simvp_v2.DropPath(0.25, train=True)
-  y = np.asarray(drop.apply({}, x, rngs={"dropout": jax.random.key(0)}))
-  assert all(len(np.unique(example)) == 1 for example in y)
-  assert np.unique(y) == pytest.approx([0, 1 / 0.75])
-  assert y.mean() == pytest.approx(1, abs=0.03)
-  np.testing.assert_array_equal(simvp_v2.DropPath(0.25, train=False).apply({}, x), x)
 
 
 def test_an_untrained_cnn_copies_the_last_given_frame():

@@ -10,8 +10,6 @@ much as an example of ten, and the mean over microbatches, or over devices, is t
 import jax
 import jax.numpy as jnp
 
-__all__ = ["centroid", "charbonnier", "l1", "mse", "pyramid"]  # the names for config.method.losses
-
 
 def masked_mean(error, weight):
   """The weighted mean error of each example, averaged over the batch.
@@ -86,6 +84,8 @@ def centroid(prediction, target, weight, *, floor=1e-4):
   Returns:
     The mean over frames with unknown pixels, in half sides of the frame squared; a scalar.
   """
+  # A task's mask is often a constant, whose sums the compiler would work out for seconds, and complain.
+  weight = jax.lax.optimization_barrier(weight)
   distance = jnp.square(_centre(prediction, weight, floor) - _centre(target, weight, floor)).sum(-1)
   counts = jnp.any(weight > 0, axis=(2, 3, 4)).astype(jnp.float32)
   return jnp.mean((distance * counts).sum(1) / jnp.maximum(counts.sum(1), 1))

@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from vgjax import configs
-from vgjax import losses as pixel_losses
+from vgjax import feeding as feeding_functions
+from vgjax import losses as loss_functions
 from vgjax.errors import ConfigError
-from vgjax.types import Array, Aux, Batch, Method, Model, Params
+from vgjax.types import Array, Aux, Batch, Method, Model, Output, Params
 
 
 def make(
@@ -23,54 +24,65 @@ def make(
   *,
   losses: Mapping[str, float] = {"mse": 1.0},
   loss_over: Literal["unknown", "all"] = "unknown",
-  feed_truth: Mapping[str, float] | None = None,
+  feed: Mapping[str, Any] | None = None,
 ) -> Method:
   """A predictor, `models["predictor"]`.
 
   Args:
-    models: `predictor`, called as `(hint, mask) -> video`.
-    losses: {name of a function in `vgjax.losses`: weight}; the loss is the weighted sum.
-    loss_over: "unknown": the loss counts only what the task did not give; "all": every frame, as
+    models: `predictor`, called as `(hint, mask) -> video`, in training with `truth=` if it reads that.
+    losses: {name of a function in `vgjax.losses`, or of a loss that the model itself adds: weight}; the
+      loss is the weighted sum.
+    loss_over: "unknown": the losses count only what the task did not give; "all": every frame, as
       next-frame models are trained (the frames that the model copies have no error).
-    feed_truth: scheduled sampling (Bengio et al., 2015): `dict(start=1.0, per_step=2e-5)` lets a recurrent
-      model read the true frame in place of its own with probability `start - per_step * step`, drawn
-      for every example and frame; None: it always reads its own.
+    feed: scheduled sampling, a function in `vgjax.feeding` and its arguments:
+      `dict(name="scheduled", start=1.0, per_step=2e-5)`; None: a recurrent model always reads its own frames.
 
   Raises:
-    ConfigError: an unknown loss, or a `predictor` that is missing.
+    ConfigError: an unknown loss, one of the model's that has no weight, or a `predictor` that is missing.
   """
   if set(models) != {"predictor"}:
     raise ConfigError(f"the method predictor has the one model `predictor`, not {sorted(models)}")
   model = models["predictor"]
-  known = configs.functions(pixel_losses)
-  terms = {name: configs.pick(known, name, "config.method.losses") for name in losses}
+  known = configs.functions(loss_functions)
+  terms = {name: known[name] for name in losses if name in known}
+  feeding = _feeding(feed)
 
   def init(rng: Array, batch: Batch) -> Params:
-    hint, mask = _fit(batch["hint"], batch["mask"], model.window)
-    return model.init(rng, hint, mask)
+    hint, mask = (_fit(x, model.window) for x in (batch["hint"], batch["mask"]))
+    # With the truth, or parameters that only training uses would be missing.
+    truth = {"truth": _fit(batch["video"], model.window)} if model.reads_truth else {}
+    return model.init(rng, hint, mask, **truth)
 
   def loss(params: Params, batch: Batch, rng: Array, step: Array) -> tuple[Array, Aux]:
     rng_feed, rng_model = jax.random.split(rng)
     video, hint, mask = batch["video"], batch["hint"], batch["mask"]
-    if feed_truth is not None:
-      hint, mask = _feed(rng_feed, video, hint, mask, step, **feed_truth)
-    prediction, writes = rollout(model, params, hint, mask, train=True, rng=rng_model)
+    if feeding is not None:
+      hint, mask = feeding(video, hint, mask, rng_feed, step)
+    output = rollout(model, params, hint, mask, train=True, rng=rng_model, truth=video)
     weight = jnp.ones_like(mask) if loss_over == "all" else 1.0 - batch["mask"]
-    values = {name: term(prediction, video, weight) for name, term in terms.items()}
-    total = sum(losses[name] * value for name, value in values.items())
-    return total, Aux(metrics=values if len(values) > 1 else {}, writes=writes)
+    values = {name: term(output.value, video, weight) for name, term in terms.items()} | dict(output.losses)
+    _check(losses, known, output.losses)
+    total = sum(weight * values[name] for name, weight in losses.items())
+    return total, Aux(metrics=values if len(values) > 1 else {}, writes=output.writes)
 
   def sample(params: Params, batch: Batch, rng: Array) -> Array:
     hint, mask = batch["hint"], batch["mask"]
-    video, _ = rollout(model, params, hint, mask, train=False, rng=rng)
+    video = rollout(model, params, hint, mask, train=False, rng=rng).value
     return mask * hint + (1.0 - mask) * video
 
   return Method(init, {"predictor": loss}, sample)
 
 
 def rollout(
-  model: Model, params: Params, hint: Array, mask: Array, *, train: bool, rng: Array | None = None
-) -> tuple[Array, dict[str, Any]]:
+  model: Model,
+  params: Params,
+  hint: Array,
+  mask: Array,
+  *,
+  train: bool,
+  rng: Array | None = None,
+  truth: Array | None = None,
+) -> Output:
   """The model's video of any length, window after window.
 
   A model of any length is called once. One with the window `(length, overlap)` is called on the first
@@ -81,44 +93,75 @@ def rollout(
     params: the parameters of all branches.
     hint: `[batch, time, height, width, channels]`, in [-1, 1].
     mask: `[batch, time, height, width, 1]`, 1 where `hint` is exact.
-    train: whether batch statistics and dropout are those of training.
-    rng: a key for dropout, or None.
+    train: whether batch statistics, dropout and the model's own losses are those of training.
+    rng: a key for dropout and for what the model draws, or None.
+    truth: the true video, for models that read it in training.
 
   Returns:
-    The video, of `hint`'s shape, not yet pasted over by what is given, and what the first call wrote.
+    The video, of `hint`'s shape, not yet pasted over by what is given, with what the first call wrote
+    and the mean of the losses of all calls.
   """
   time = hint.shape[1]
+  options = {"train": train}
+
+  def call(index, hint, mask, piece):
+    if train and model.reads_truth:
+      options["truth"] = padded_truth[:, piece]
+    key = None if rng is None else rng if index == 0 else jax.random.fold_in(rng, index)
+    return model.apply(params, hint, mask, rng=key, **options)
+
+  padded_hint, padded_mask = _fit(hint, model.window), _fit(mask, model.window)
+  padded_truth = None if truth is None else _fit(truth, model.window)
   if model.window is None:
-    return model.apply(params, hint, mask, train=train, rng=rng)
+    return call(0, hint, mask, slice(None))
   length, overlap = model.window
-  padded_hint, padded_mask = _fit(hint, mask, model.window)
-  video, writes = model.apply(params, padded_hint[:, :length], padded_mask[:, :length], train=train, rng=rng)
+  if model.reads_ends and (time - 1) % (length - 1):
+    raise ConfigError(
+      f"the model makes the {length - 2} frames between two given ones; a video of {time} frames would end"
+      f" between them: ask for a multiple of {length - 1} frames and one more"
+    )
+  first = slice(0, length)
+  outputs = [call(0, padded_hint[:, first], padded_mask[:, first], first)]
+  video = outputs[0].value
   while video.shape[1] < padded_hint.shape[1]:
     done, piece = video.shape[1], slice(video.shape[1], video.shape[1] + length - overlap)
     known = padded_mask[:, done - overlap : done]
     past = known * padded_hint[:, done - overlap : done] + (1.0 - known) * video[:, done - overlap :]
     next_hint = jnp.concatenate([past, padded_hint[:, piece]], axis=1)
     next_mask = jnp.concatenate([jnp.ones_like(known), padded_mask[:, piece]], axis=1)
-    more, _ = model.apply(params, next_hint, next_mask, train=train, rng=rng)
-    video = jnp.concatenate([video, more[:, overlap:]], axis=1)
-  return video[:, :time], writes
+    outputs.append(call(len(outputs), next_hint, next_mask, slice(done - overlap, piece.stop)))
+    video = jnp.concatenate([video, outputs[-1].value[:, overlap:]], axis=1)
+  means = {name: sum(o.losses[name] for o in outputs) / len(outputs) for name in outputs[0].losses}
+  return Output(video[:, :time], outputs[0].writes, means)
 
 
-def _fit(hint, mask, window):
-  """Unknown frames at the end, up to a whole number of windows."""
+def _feeding(config):
+  if config is None:
+    return None
+  name, options = configs.split_name(config, "config.method.feed")
+  maker = configs.pick(configs.functions(feeding_functions), name, "config.method.feed.name")
+  return configs.call(maker, options, where="config.method.feed")
+
+
+def _check(losses, known, own):
+  """Every weighted loss is there, and every loss of the model's has a weight."""
+  for name in losses:
+    if name not in known and name not in own:
+      raise ConfigError(f'config.method.losses: unknown name "{name}"{configs.nearest(name, [*known, *own])}')
+  for name in own:
+    if name not in losses:
+      raise ConfigError(
+        f'config.method.losses: the model has a loss of its own, "{name}", which has no weight; add'
+        f" {name}=WEIGHT, or {name}=0.0 to leave it out"
+      )
+
+
+def _fit(array, window):
+  """Zeros at the end (unknown frames), up to a whole number of windows."""
   if window is None:
-    return hint, mask
+    return array
   length, overlap = window
-  time = hint.shape[1]
+  time = array.shape[1]
   pieces = max(0, -(-(time - length) // (length - overlap)))
   extra = length + pieces * (length - overlap) - time
-  pad = [(0, 0), (0, extra)] + [(0, 0)] * 3
-  return jnp.pad(hint, pad), jnp.pad(mask, pad)
-
-
-def _feed(rng, video, hint, mask, step, *, start=1.0, per_step=2e-5):
-  """Gives each unknown frame of each example with the scheduled probability."""
-  probability = jnp.clip(start - per_step * step, 0.0, 1.0)
-  true = jax.random.bernoulli(rng, probability, video.shape[:2])[:, :, None, None, None]
-  mask = jnp.maximum(mask, true.astype(mask.dtype))
-  return jnp.where(true, video, hint), mask
+  return jnp.pad(array, [(0, 0), (0, extra)] + [(0, 0)] * 3)

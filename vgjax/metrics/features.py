@@ -19,8 +19,8 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from vgjax import sharding
-from vgjax.data.prepare.progress import Progress
 from vgjax.metrics.parts import Parts
+from vgjax.progress import Progress
 from vgjax.step import prepare
 
 SAVE_SECONDS = 20.0  # between two parts: what a kill costs at most

@@ -16,17 +16,15 @@ import jax
 import jax.numpy as jnp
 
 from vgjax.metrics import weights
-from vgjax.models import alexnet, vgg16
+from vgjax.models.layers import imagenet
 
 Array = Any
 Tree = Any
 
-NETWORKS = {"alex": alexnet, "vgg": vgg16}
-# ImageNet's mean and standard deviation for pixels in [-1, 1], as the authors round them.
-MEAN, DEVIATION = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+NETWORKS = {"alex": imagenet.AlexNet, "vgg": imagenet.VGG16}
 LAYERS = 5  # that are compared
 EPSILON = 1e-10  # added to lengths
-PIXELS = 2**19  # of frames that are looked at together: VGG's activations are 500 bytes a pixel
+PIXELS = 2**20  # of frames that are looked at together: VGG's activations are 500 bytes a pixel
 
 
 def load(network: str = "alex") -> Tree:
@@ -67,14 +65,14 @@ def lpips(params: Tree, video: Array, target: Array, *, network: str = "alex") -
   Raises:
     ValueError: an unknown network, or frames that are too small for it.
   """
-  module = _network(network).Module()
+  module = _network(network)()
   batch, time, height, width, channels = video.shape
   if channels not in (1, 3):
     raise ValueError(f"LPIPS needs videos of 1 or 3 channels, got {channels}")
 
-  def frame_distance(pair):
+  def frame_distance(pair) -> Array:
     """Frames of one time, two of [batch, height, width, channels] -> [batch]."""
-    first, second = (module.apply({"params": params["network"]}, _normalise(x)) for x in pair)
+    first, second = (module.apply({"params": params["network"]}, imagenet.normalise(x)) for x in pair)
     return sum(_distance(a, b, head) for a, b, head in zip(first, second, params["heads"], strict=True))
 
   pair = tuple(jnp.moveaxis(x.astype(jnp.float32), 1, 0) for x in (video, target))
@@ -90,11 +88,6 @@ def _network(name):
   if name not in NETWORKS:
     raise ValueError(f'LPIPS has no network "{name}"; known: {", ".join(NETWORKS)}')
   return NETWORKS[name]
-
-
-def _normalise(x):
-  """[..., 1 or 3] in [-1, 1] -> [..., 3] with the mean and deviation that the network was trained on."""
-  return (x - jnp.array(MEAN)) / jnp.array(DEVIATION)
 
 
 def _distance(a, b, head):

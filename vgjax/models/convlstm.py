@@ -18,68 +18,31 @@ built here, so this model has the 11,675,648 others. The reference's `forget_bia
 from typing import Any
 
 import jax.numpy as jnp
-from einops import rearrange
 from flax import linen as nn
 
+from vgjax.models.layers import cells
 from vgjax.models.layers.initializers import torch_kernel
-from vgjax.models.layers.recurrent import unroll
+from vgjax.models.layers.joined_kernel import JoinedKernel
+from vgjax.models.layers.next_frame import patch_channels, predict_frames
 
 Array = Any
 
 
-def lstm(gates: Array, cell: Array | None) -> tuple[Array, Array]:
-  """What the gates do: (h, c) from gates [..., 4 * channels] and the last c, None meaning zeros."""
-  i, f, g, o = jnp.split(gates, 4, axis=-1)
-  new = nn.sigmoid(i) * jnp.tanh(g)
-  cell = new if cell is None else nn.sigmoid(f) * cell + new
-  return nn.sigmoid(o) * jnp.tanh(cell), cell
+def make_stack(layers: int):
+  """The cells of one time step, as `next_frame.make_step` wants them; their kernels are "gates_<layer>"."""
 
-
-def make_step(layers: int):
-  """One time step of a stack of so many layers, as `unroll` wants it.
-
-  Its kernels are "gates_<layer>", which reads x and h as one array, and "head". Its input is the
-  known part of a frame and the share of it that is unknown, both [batch, height, width, patch]; its
-  output is the next frame.
-  """
-
-  def step(convolve, carry, inputs):
-    x, unknown = inputs
-    states = [(None, None)] * layers
-    if carry is not None:
-      states, prediction = carry
-      x = x + unknown * prediction
+  def stack(convolve, states, x):
     new_states = []
-    for layer, (h, c) in enumerate(states):
-      x_and_h = x if h is None else jnp.concatenate([x, h], axis=-1)
-      x, c = lstm(convolve(f"gates_{layer}", x_and_h), c)
-      new_states.append((x, c))
-    prediction = convolve("head", x)
-    return (new_states, prediction), prediction
+    for layer, state in enumerate(states or [None] * layers):
 
-  return step
+      def read(name, x, h, layer=layer):
+        return convolve(f"{name}_{layer}", cells.join(x, h))
 
+      x, state = cells.lstm(read, x, state)
+      new_states.append(state)
+    return new_states, x, None
 
-class GateKernel(nn.Module):
-  """The kernels W_x and W_h of one layer, joined along their input channels.
-
-  Attributes:
-    features: channels of the layer's states.
-    kernel_size: window, odd.
-  """
-
-  features: int
-  kernel_size: int
-
-  @nn.compact
-  def __call__(self, inputs: int) -> Array:
-    """Returns [window, window, inputs + features, 4 * features]."""
-
-    def kernel(name, channels):
-      shape = (self.kernel_size, self.kernel_size, channels, 4 * self.features)
-      return self.param(name, torch_kernel(), shape, jnp.float32)
-
-    return jnp.concatenate([kernel("input_kernel", inputs), kernel("hidden_kernel", self.features)], axis=-2)
+  return stack
 
 
 class ConvLSTM(nn.Module):
@@ -89,12 +52,15 @@ class ConvLSTM(nn.Module):
     hidden: channels of each layer's states.
     kernel_size: window of the recurrent convolutions, odd.
     patch_size: pixels along a side of a patch; must divide height and width.
+    remat: None, or steps between the states that the backward pass starts from: memory for time, see
+      `layers/recurrent.py`.
     dtype: compute type.
   """
 
   hidden: tuple[int, ...] = (128, 128, 128, 128)
   kernel_size: int = 5
   patch_size: int = 4
+  remat: int | None = None
   dtype: Any = jnp.float32
 
   @property
@@ -121,34 +87,23 @@ class ConvLSTM(nn.Module):
     Raises:
       ValueError: a video of one frame, or one that the patches do not divide.
     """
-    patch, channels = self.patch_size, hint.shape[-1]
-    time, height, width = hint.shape[1:4]
-    if time < 2 or height % patch or width % patch:
-      raise ValueError(
-        "ConvLSTM needs at least 2 frames, and height and width in multiples of"
-        f" patch_size={patch}; the hint has {time} frames of {height}x{width}"
-      )
-
-    def to_patches(video):  # time first, to be looped over
-      video = video[:, :-1].astype(self.dtype)
-      return rearrange(video, "b t (h i) (w j) c -> t b h w (i j c)", i=patch, j=patch)
-
-    known = to_patches(mask * (hint + 1) / 2)
-    unknown = to_patches(jnp.broadcast_to(1 - mask, hint.shape))
     kernels = {}
-    inputs = patch * patch * channels
+    inputs = patch = patch_channels(hint, self.patch_size)
     for layer, features in enumerate(self.hidden):
-      gates = GateKernel(features, self.kernel_size, name=f"layer_{layer}")(inputs)
-      kernels[f"gates_{layer}"] = gates.astype(self.dtype)
+      gates = JoinedKernel(4 * features, self.kernel_size, name=f"layer_{layer}")
+      kernels[f"gates_{layer}"] = gates(input=inputs, hidden=features)
       inputs = features
-    head_shape = (1, 1, inputs, patch * patch * channels)
-    head = self.param("head", torch_kernel(), head_shape, jnp.float32)
-    kernels["head"] = head.astype(self.dtype)
-
-    _, patches = unroll(make_step(len(self.hidden)), kernels, (known, unknown))
-    video = rearrange(patches, "t b h w (i j c) -> b t (h i) (w j) c", i=patch, j=patch)
-    video = 2 * video.astype(jnp.float32) - 1
-    return jnp.concatenate([hint[:, :1].astype(jnp.float32), video], axis=1)
+    kernels["head"] = self.param("head", torch_kernel(), (1, 1, inputs, patch), jnp.float32)
+    video, _ = predict_frames(
+      make_stack(len(self.hidden)),
+      kernels,
+      hint,
+      mask,
+      patch_size=self.patch_size,
+      dtype=self.dtype,
+      remat=self.remat,
+    )
+    return video
 
 
 Module = ConvLSTM

@@ -1,7 +1,6 @@
 """SimVP: video prediction with convolutions alone (IncepU translator).
 
-Frames are encoded one by one; a translator reads all frames' codes at once, as channels, and
-writes the codes of the frames to come; each is decoded, with a skip from the first encoder layer.
+Frames are encoded one by one, translated together, and decoded one by one (`layers/simvp_shell.py`).
 The translator is a U of inception blocks: a 1x1 convolution, then the sum of grouped convolutions
 with windows 3, 5, 7 and 11, each followed by group normalisation and LeakyReLU 0.2. There is no
 change of resolution within the U; the skips concatenate.
@@ -14,10 +13,9 @@ The defaults are OpenSTL's for Moving MNIST: 57,946,113 parameters, published as
 from typing import Any
 
 import jax.numpy as jnp
-from einops import rearrange
 from flax import linen as nn
 
-from vgjax.models.layers import frame_coder, window
+from vgjax.models.layers import simvp_shell, window
 from vgjax.models.layers.conv import Conv
 from vgjax.models.layers.initializers import torch_bias, torch_kernel
 from vgjax.models.layers.norm import GroupNorm
@@ -150,11 +148,6 @@ class SimVP(nn.Module):
     Returns:
       A float32 video of the hint's shape.
     """
-    channels = hint.shape[-1]
-    frame_coder.check_size(*hint.shape[2:4], self.spatial_layers)
-    encoder = frame_coder.FrameEncoder(
-      self.spatial_channels, self.spatial_layers, dtype=self.dtype, name="encoder"
-    )
     translator = InceptionTranslator(
       self.temporal_channels,
       self.temporal_blocks,
@@ -163,18 +156,7 @@ class SimVP(nn.Module):
       self.dtype,
       name="translator",
     )
-    decoder = frame_coder.FrameDecoder(
-      self.spatial_channels, channels, self.spatial_layers, dtype=self.dtype, name="decoder"
-    )
-
-    def network(frames):
-      time = frames.shape[1]
-      code, skip = encoder(rearrange(frames, "b t h w c -> (b t) h w c"))
-      code = translator(rearrange(code, "(b t) h w c -> b h w (t c)", t=time))
-      code = rearrange(code, "b h w (t c) -> (b t) h w c", t=time)
-      return rearrange(decoder(code, skip), "(b t) h w c -> b t h w c", t=time)
-
-    return window.predict_window(network, hint, mask, given=self.given, predicted=self.predicted)
+    return simvp_shell.predict(self, translator, hint, mask)
 
 
 Module = SimVP

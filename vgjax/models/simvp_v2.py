@@ -1,8 +1,7 @@
 """SimVP v2: video prediction with convolutions alone (gSTA translator).
 
-Frames are encoded one by one; a translator reads all frames' codes at once, as channels, and
-writes the codes of the frames to come; each is decoded, with a skip from the first encoder layer.
-A translator block is gated spatio-temporal attention and a convolutional MLP:
+Frames are encoded one by one, translated together by blocks, and decoded one by one
+(`layers/simvp_shell.py`). A block is gated spatio-temporal attention and a convolutional MLP:
 
   x = x + a * attention(BN(x))    attention(x) = W3 (f * sigmoid(g)) + x
   x = x + b * mlp(BN(x))          f, g = W2 dw7(dw5(GELU(W1 x)))     mlp(x) = W5 GELU(dw3(W4 x))
@@ -17,40 +16,14 @@ Its `drop_path = 0` is not zero: the rates go evenly from 0.01 in the first bloc
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from einops import rearrange
 from flax import linen as nn
 
-from vgjax.models.layers import frame_coder, window
-from vgjax.models.layers.conv import Conv
-from vgjax.models.layers.initializers import he_fan_out, torch_bias, torch_kernel
-from vgjax.models.layers.norm import BatchNorm
+from vgjax.models.layers import simvp_shell, window
+from vgjax.models.layers.meta_block import MetaBlock, depthwise, pointwise
 
 Array = Any
-
-
-class DropPath(nn.Module):
-  """Drops a residual branch for whole examples, and scales the rest to the same mean.
-
-  Attributes:
-    rate: probability to drop; the random key is the one called "dropout".
-    train: whether to drop at all.
-  """
-
-  rate: float
-  train: bool
-
-  @nn.compact
-  def __call__(self, x: Array) -> Array:
-    """Returns x [batch, ...], some of its examples zeroed."""
-    if self.rate == 0 or not self.train:
-      return x
-    keep = 1 - self.rate
-    shape = (x.shape[0],) + (1,) * (x.ndim - 1)
-    kept = jax.random.bernoulli(self.make_rng("dropout"), keep, shape)
-    return x * (kept / keep).astype(x.dtype)
 
 
 class GatedAttention(nn.Module):
@@ -66,101 +39,11 @@ class GatedAttention(nn.Module):
   def __call__(self, x: Array) -> Array:
     """Maps x [batch, height, width, channels] to its own shape."""
     channels = x.shape[-1]
-
-    def pointwise(features, name):
-      return Conv(features, 1, kernel_init=he_fan_out(), dtype=self.dtype, name=name)
-
-    def depthwise(size, dilation, name):
-      return Conv(
-        channels,
-        size,
-        padding=dilation * (size // 2),
-        dilation=dilation,
-        groups=channels,
-        kernel_init=he_fan_out(channels),
-        dtype=self.dtype,
-        name=name,
-      )
-
-    y = nn.gelu(pointwise(channels, "inner")(x), approximate=False)
-    y = depthwise(7, 3, "far")(depthwise(5, 1, "near")(y))
-    feature, gate = jnp.split(pointwise(2 * channels, "gate")(y), 2, axis=-1)
-    return pointwise(channels, "outer")(feature * nn.sigmoid(gate)) + x
-
-
-class ConvMlp(nn.Module):
-  """A pixel-wise MLP with a depthwise 3x3 convolution before the activation.
-
-  Attributes:
-    hidden: channels in the middle.
-    dtype: compute type.
-  """
-
-  hidden: int
-  dtype: Any = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: Array) -> Array:
-    """Maps x [batch, height, width, channels] to its own shape."""
-    y = Conv(self.hidden, 1, kernel_init=he_fan_out(), dtype=self.dtype, name="inner")(x)
-    y = Conv(
-      self.hidden,
-      3,
-      padding=1,
-      groups=self.hidden,
-      kernel_init=he_fan_out(self.hidden),
-      dtype=self.dtype,
-      name="mix",
-    )(y)
-    y = nn.gelu(y, approximate=False)
-    return Conv(x.shape[-1], 1, kernel_init=he_fan_out(), dtype=self.dtype, name="outer")(y)
-
-
-class GatedBlock(nn.Module):
-  """Attention and MLP, each normalised, scaled and added; then perhaps another width.
-
-  Attributes:
-    features: output channels; a 1x1 convolution is added if the input has others.
-    mlp_ratio: hidden channels of the MLP over its input channels.
-    drop_path: probability to drop each of the two branches.
-    dtype: compute type.
-  """
-
-  features: int
-  mlp_ratio: float
-  drop_path: float
-  dtype: Any = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: Array, *, train: bool) -> Array:
-    """Maps x [batch, height, width, channels] to [batch, height, width, features]."""
-    channels = x.shape[-1]
-
-    def norm(name):
-      return BatchNorm(use_running_average=not train, dtype=self.dtype, name=name)
-
-    def scale(name):
-      value = self.param(name, nn.initializers.constant(1e-2), (channels,), jnp.float32)
-      return value.astype(self.dtype)
-
-    drop = DropPath(self.drop_path, train)
-    # Without these barriers the compiler folds the sum of all later branches' gradients into every kernel
-    # that reads it, again in each block: work that grows with the square of the depth.
-    x = jax.lax.optimization_barrier(x)
-    y = GatedAttention(self.dtype, name="attention")(norm("attention_norm")(x))
-    x = jax.lax.optimization_barrier(x + drop(y * scale("attention_scale")))
-    y = ConvMlp(int(channels * self.mlp_ratio), self.dtype, name="mlp")(norm("mlp_norm")(x))
-    x = x + drop(y * scale("mlp_scale"))
-    if self.features == channels:
-      return x
-    return Conv(
-      self.features,
-      1,
-      kernel_init=torch_kernel(),
-      bias_init=torch_bias(channels),
-      dtype=self.dtype,
-      name="reduction",
-    )(x)
+    y = nn.gelu(pointwise(channels, self.dtype, "inner")(x), approximate=False)
+    y = depthwise(channels, 5, self.dtype, "near")(y)
+    y = depthwise(channels, 7, self.dtype, "far", dilation=3)(y)
+    feature, gate = jnp.split(pointwise(2 * channels, self.dtype, "gate")(y), 2, axis=-1)
+    return pointwise(channels, self.dtype, "outer")(feature * nn.sigmoid(gate)) + x
 
 
 class SimVPv2(nn.Module):
@@ -206,32 +89,19 @@ class SimVPv2(nn.Module):
     Returns:
       A float32 video of the hint's shape.
     """
-    channels = hint.shape[-1]
-    frame_coder.check_size(*hint.shape[2:4], self.spatial_layers)
-    encoder = frame_coder.FrameEncoder(
-      self.spatial_channels, self.spatial_layers, dtype=self.dtype, name="encoder"
-    )
-    decoder = frame_coder.FrameDecoder(
-      self.spatial_channels, channels, self.spatial_layers, dtype=self.dtype, name="decoder"
-    )
-    time = self.given or self.predicted
     rates = np.linspace(*self.drop_path, self.temporal_blocks).tolist()
-    widths = [self.temporal_channels] * (self.temporal_blocks - 1)
-    widths.append(time * self.spatial_channels)
-    blocks = [
-      GatedBlock(width, self.mlp_ratio, rate, self.dtype, name=f"block_{index}")
-      for index, (width, rate) in enumerate(zip(widths, rates, strict=True))
-    ]
 
-    def network(frames):
-      code, skip = encoder(rearrange(frames, "b t h w c -> (b t) h w c"))
-      code = rearrange(code, "(b t) h w c -> b h w (t c)", t=time)
-      for block in blocks:
-        code = block(code, train=train)
-      code = rearrange(code, "b h w (t c) -> (b t) h w c", t=time)
-      return rearrange(decoder(code, skip), "(b t) h w c -> b t h w c", t=time)
+    def block(index, features):
+      return MetaBlock(
+        features,
+        GatedAttention,
+        mlp_ratio=self.mlp_ratio,
+        drop_path=rates[index],
+        dtype=self.dtype,
+        name=f"block_{index}",
+      )
 
-    return window.predict_window(network, hint, mask, given=self.given, predicted=self.predicted)
+    return simvp_shell.predict_with_blocks(self, block, hint, mask, train=train)
 
 
 Module = SimVPv2

@@ -11,11 +11,12 @@ import shlex
 import shutil
 from collections.abc import Sequence
 
+from vgjax import progress
 from vgjax.data.doctor import console, findings, sheet
 from vgjax.data.doctor.examine import Checked, Job, examine
 from vgjax.data.doctor.splits import Division, divide
 from vgjax.data.manifest import Row, write_manifest
-from vgjax.data.prepare import inputs, pool, progress
+from vgjax.data.prepare import inputs, pool
 from vgjax.errors import ConfigError, DataError
 
 PICTURES = 600  # videos whose frames are kept for the sheet; of more, evenly spread ones

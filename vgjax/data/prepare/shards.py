@@ -23,8 +23,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from vgjax import progress
 from vgjax.data.manifest import Row
-from vgjax.data.prepare import clips, pool, progress
+from vgjax.data.prepare import clips, pool
 from vgjax.data.prepare import recipe as recipe_lib
 from vgjax.data.prepare.recipe import Recipe
 from vgjax.errors import DataError

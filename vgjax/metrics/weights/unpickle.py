@@ -92,21 +92,22 @@ def torchscript_tree(data: bytes) -> dict[str, Any]:
     raise ValueError(f"not a TorchScript archive of tensors: {error}") from error
 
 
+def _rebuild_tensor(storage, offset, size, stride, *_):
+  # PyTorch counts strides in elements. A view outside its storage would read other memory.
+  last = offset + sum((n - 1) * step for n, step in zip(size, stride))
+  if min((offset, *size, *stride)) < 0 or last >= storage.size:
+    raise pickle.UnpicklingError(f"a tensor of {size} does not fit its storage of {storage.size}")
+  bytes_each = storage.itemsize
+  view = np.lib.stride_tricks.as_strided(storage[offset:], size, [step * bytes_each for step in stride])
+  return np.array(view, np.float32)
+
+
 def _torch_unpickler(archive, folder):
   """An unpickler whose tensors lie in files of the archive."""
 
-  def rebuild_tensor(storage, offset, size, stride, *_):
-    # PyTorch counts strides in elements. A view outside its storage would read other memory.
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride))
-    if min((offset, *size, *stride)) < 0 or last >= storage.size:
-      raise pickle.UnpicklingError(f"a tensor of {size} does not fit its storage of {storage.size}")
-    bytes_each = storage.itemsize
-    view = np.lib.stride_tricks.as_strided(storage[offset:], size, [step * bytes_each for step in stride])
-    return np.array(view, np.float32)
-
   class Unpickler(_Refusing):
     known = {
-      ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
+      ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
       ("torch", "FloatStorage"): "F32",
       ("torch.jit._pickle", "build_intlist"): list,
       ("collections", "OrderedDict"): collections.OrderedDict,
@@ -120,6 +121,50 @@ def _torch_unpickler(archive, folder):
       return np.frombuffer(archive.read(f"{folder}/{key}"), "<f4", count)
 
   return Unpickler
+
+
+def torch_state(data: bytes) -> dict[str, np.ndarray]:
+  """The tensors of a state dict that PyTorch before version 1.6 saved, by name, float32.
+
+  Such a file is five pickles (a magic number, a version, sizes of types, the dict, the storages' keys) and
+  then each storage: its length, 64 bits, and its numbers.
+
+  Raises:
+    ValueError: no such file, or it asks for a name that tensors do not need.
+  """
+  try:
+    stream, storages, tensors = io.BytesIO(data), {}, {}
+    if (_Refusing(stream).load(), _Refusing(stream).load()) != (_MAGIC, _VERSION):
+      raise pickle.UnpicklingError("another magic number or version")
+    _Refusing(stream).load()  # sizes of C's types; the storages' type says what is needed
+    views = _StateUnpickler(stream).load()
+    for key in _Refusing(stream).load():
+      count = int.from_bytes(stream.read(8), "little")
+      storages[key] = np.frombuffer(stream.read(4 * count), "<f4", count)
+    for name, (key, *view) in views.items():
+      tensors[name] = _rebuild_tensor(storages[key], *view)
+    return tensors
+  except Exception as error:  # a damaged file can fail in any way
+    raise ValueError(f"not a state dict of tensors: {error}") from error
+
+
+_MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
+
+
+class _StateUnpickler(_Refusing):
+  """Tensors stay (key of the storage, offset, size, stride): the storages come later in the file."""
+
+  known = {
+    ("torch._utils", "_rebuild_tensor_v2"): lambda key, offset, size, stride, *_: (key, offset, size, stride),
+    ("torch", "FloatStorage"): "F32",
+    ("collections", "OrderedDict"): collections.OrderedDict,
+  }
+
+  def persistent_load(self, pid):
+    kind, dtype, key, _, _, view = pid
+    if (kind, dtype, view) != ("storage", "F32", None):
+      raise pickle.UnpicklingError(f"a storage of {dtype}; only 32-bit floats are known")
+    return key
 
 
 def _tensors(value):

@@ -1,4 +1,4 @@
-"""SimVP's encoder and decoder of single frames, shared by both SimVP models.
+"""SimVP's encoder and decoder of single frames, shared by all models of that family.
 
 A layer is a convolution, group normalisation with two groups, and SiLU. Strides go 1, 2, 1, 2, ...
 and the decoder runs them backwards; it upsamples with a convolution to four times the channels

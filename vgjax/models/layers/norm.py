@@ -6,6 +6,7 @@ reads the data twice, which is the least possible. Parameters are called `scale`
 Flax; statistics are always float32.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -28,19 +29,21 @@ class BatchNorm(nn.Module):
     momentum: share of the old running statistics that survives a step (PyTorch calls 0.1 what is
       0.9 here).
     epsilon: added to the variance.
+    scale_init: initial values of the scale.
     dtype: of the result.
   """
 
   use_running_average: bool
   momentum: float = 0.9
   epsilon: float = 1e-5
+  scale_init: Callable = nn.initializers.ones
   dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
     """Normalises x [..., channels]; the result has its shape."""
     channels = x.shape[-1]
-    scale = self.param("scale", nn.initializers.ones, (channels,), jnp.float32)
+    scale = self.param("scale", self.scale_init, (channels,), jnp.float32)
     bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32)
     running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,), jnp.float32)
     running_var = self.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32)

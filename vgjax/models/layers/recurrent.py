@@ -7,6 +7,8 @@
 * What can be computed of a kernel alone is computed once, before the loop: on the CPU the kernel's
   Winograd transform (`winograd.py`), in float32 and for windows of 3 or 5.
 * The first step starts from no state, so what it would convolve with zeros is skipped.
+* Long videos need not be kept: with `remat` the backward pass computes them anew, segment by segment
+  (Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016, https://arxiv.org/abs/1604.06174).
 """
 
 import functools
@@ -23,35 +25,69 @@ Array = Any
 Tree = Any
 
 
-def unroll(cell: Callable, kernels: Mapping[str, Array], inputs: Tree) -> tuple[Tree, Tree]:
+def unroll(
+  cell: Callable,
+  kernels: Mapping[str, Array],
+  inputs: Tree,
+  *,
+  carry: Tree = None,
+  remat: int | None = None,
+) -> tuple[Tree, Tree]:
   """Runs a cell over time.
 
   Args:
     cell: `(convolve, carry, x) -> (carry, y)`. `convolve(name, x)` is the stride-1 convolution of
       x [batch, height, width, in] with `kernels[name]`, at unchanged size; a name is used at most
-      once a step. If x has fewer channels than the kernel reads, the missing last ones are zero. The
-      carry is None in the first step. A cell must get all arrays through its arguments.
+      once a step. If x has fewer channels than the kernel reads, the missing last ones are zero. A cell
+      must get all arrays through its arguments.
     kernels: [window, window, in, out] each, with an odd window.
-    inputs: arrays [time, ...], with at least two steps.
+    inputs: arrays [time, ...].
+    carry: what the first step gets; None, the default, lets the cell skip what would be zero.
+    remat: None keeps what the gradient needs of every step. A number of steps cuts time into segments of
+      so many, and keeps the carry where one begins; the backward pass computes a segment's steps again
+      when it comes to them. Values and gradients are the same; a training step does about a third more
+      work, and its memory is that of `time / remat` carries and of `remat` steps: least at a remat
+      near the square root of time.
 
   Returns:
     The last carry, and every step's y stacked to [time, ...].
+
+  Raises:
+    ValueError: a `remat` below 1, or a name that is used twice in a step.
   """
-  return _unroll(cell, dict(kernels), inputs)
+  if remat is not None and remat < 1:
+    raise ValueError(f"remat={remat}: a segment has at least one step; None keeps every step")
+  kernels = dict(kernels)
+  # Gradients reach the kernels by `_segment_backward` alone.
+  prepared = {name: _prepare(lax.stop_gradient(kernel)) for name, kernel in kernels.items()}
+  time = len(jax.tree.leaves(inputs)[0])
+  if remat is None or remat >= time:
+    return _segment(cell, kernels, prepared, carry, inputs)
+
+  head = 1 + (time - 1) % remat  # so that the others are whole; it may start from no carry
+  segment = jax.checkpoint(_segment, static_argnums=0)
+  carry, ys = segment(cell, kernels, prepared, carry, jax.tree.map(lambda x: x[:head], inputs))
+  if head < time:
+    # In a loop nothing can be merged with the forward pass, so XLA need not be kept from it.
+    segment = jax.checkpoint(_segment, static_argnums=0, prevent_cse=False)
+    others = jax.tree.map(lambda x: x[head:].reshape(-1, remat, *x.shape[1:]), inputs)
+    carry, more = lax.scan(lambda carry, xs: segment(cell, kernels, prepared, carry, xs), carry, others)
+    ys = jax.tree.map(lambda y, more: jnp.concatenate([y, more.reshape(-1, *y.shape[1:])]), ys, more)
+  return carry, ys
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _unroll(cell, kernels, inputs):
-  outputs, _ = _run(cell, kernels, None, inputs)
+def _segment(cell, kernels, prepared, carry, inputs):
+  """Some steps, of which the gradient keeps everything that it needs."""
+  outputs, _ = _run(cell, kernels, prepared, None, carry, inputs)
   return outputs
 
 
-def _run(cell, kernels, probes, inputs):
+def _run(cell, kernels, prepared, probes, carry, inputs):
   """The loop. Returns ((carry, ys), what was convolved: in the first step, in the others).
 
   `probes` are zeros added to the result of each convolution, for the sake of their gradients.
   """
-  prepared = {name: _prepare(kernel) for name, kernel in kernels.items()}
 
   def step(carry, x, probes):
     convolved = {}
@@ -67,32 +103,33 @@ def _run(cell, kernels, probes, inputs):
     return carry, (y, convolved)
 
   first_probes, rest_probes = probes if probes is not None else (None, None)
-  first_input = jax.tree.map(lambda x: x[0], inputs)
-  rest_inputs = jax.tree.map(lambda x: x[1:], inputs)
-  carry, (first_y, first) = step(None, first_input, first_probes)
-  carry, (rest_y, rest) = lax.scan(lambda carry, xs: step(carry, *xs), carry, (rest_inputs, rest_probes))
-  ys = jax.tree.map(lambda y, ys: jnp.concatenate([y[None], ys]), first_y, rest_y)
+  first, ys = {}, None
+  if carry is None:  # the carry takes shape in a step of its own
+    carry, (y, first) = step(None, jax.tree.map(lambda x: x[0], inputs), first_probes)
+    ys = jax.tree.map(lambda y: y[None], y)
+    inputs = jax.tree.map(lambda x: x[1:], inputs)
+  if not len(jax.tree.leaves(inputs)[0]):
+    return (carry, ys), (first, {})
+  carry, (more, rest) = lax.scan(lambda carry, xs: step(carry, *xs), carry, (inputs, rest_probes))
+  ys = more if ys is None else jax.tree.map(lambda y, more: jnp.concatenate([y, more]), ys, more)
   return (carry, ys), (first, rest)
 
 
-def _unroll_forward(cell, kernels, inputs):
-  _, convolved = jax.eval_shape(functools.partial(_run, cell), kernels, None, inputs)
+def _segment_forward(cell, kernels, prepared, carry, inputs):
+  run = functools.partial(_run, cell, kernels, prepared)
+  _, convolved = jax.eval_shape(run, None, carry, inputs)
   probes = tuple(
     {name: jnp.zeros((*x.shape[:-1], kernels[name].shape[-1]), x.dtype) for name, x in xs.items()}
     for xs in convolved
   )
-
-  def run(probes, inputs):
-    return _run(cell, kernels, probes, inputs)
-
-  outputs, backward, convolved = jax.vjp(run, probes, inputs, has_aux=True)
+  outputs, backward, convolved = jax.vjp(run, probes, carry, inputs, has_aux=True)
   return outputs, (backward, convolved, kernels)
 
 
-def _unroll_backward(cell, residuals, cotangents):
+def _segment_backward(cell, residuals, cotangents):
   del cell
   backward, (first_x, rest_x), kernels = residuals
-  (first_y, rest_y), d_inputs = backward(cotangents)
+  (first_y, rest_y), d_carry, d_inputs = backward(cotangents)
   gradients = {}
   for name, kernel in kernels.items():
     parts = []
@@ -102,10 +139,10 @@ def _unroll_backward(cell, residuals, cotangents):
       x, y = (a.reshape(-1, *a.shape[2:]) for a in (rest_x[name], rest_y[name]))
       parts.append(_kernel_gradient(x, y, kernel))
     gradients[name] = sum(parts) if parts else jnp.zeros_like(kernel)
-  return gradients, d_inputs
+  return gradients, None, d_carry, d_inputs
 
 
-_unroll.defvjp(_unroll_forward, _unroll_backward)
+_segment.defvjp(_segment_forward, _segment_backward)
 
 
 @jax.custom_vjp
