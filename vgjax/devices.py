@@ -20,6 +20,7 @@ def initialize() -> None:
     and JAX_PROCESS_ID.
   """
   memory.keep_freed()
+  _give_threads()
   if "JAX_COORDINATOR_ADDRESS" in os.environ:
     jax.distributed.initialize(
       coordinator_address=os.environ["JAX_COORDINATOR_ADDRESS"],
@@ -30,6 +31,16 @@ def initialize() -> None:
     jax.distributed.initialize()
   logging.set_verbosity(logging.FATAL)  # joining a cluster turns on the libraries' own chatter
   _use_compilation_cache()
+
+
+def _give_threads() -> None:
+  """Lets XLA have threads enough for several devices on one CPU.
+
+  A device holds a thread while it waits at a sum for the others. XLA has as many threads as devices (or
+  cores), and two sums that are under way at once, as in the backward pass of a scan, can take them all.
+  """
+  if jax.config.jax_num_cpu_devices > 1:
+    os.environ.setdefault("PJRT_NPROC", str(max(4 * jax.config.jax_num_cpu_devices, os.cpu_count() or 1)))
 
 
 def _in_cluster() -> bool:
