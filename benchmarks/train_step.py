@@ -5,7 +5,8 @@
 A step is forward, mean squared error, backward and Adam, float32, at the published size; what each model is
 given and what it learns is in `CASES`. Each side runs in a process of its own and they take turns, step by
 step, so that both meet the same machine; the ratio of the shortest steps is the figure to quote. PyTorch
-runs as it comes; with `--torch_keeps_memory` it too keeps what it frees, as vgjax does (`vgjax/memory.py`).
+runs as it comes, but takes denormal numbers for zero, as XLA does; with `--torch_keeps_memory` it too keeps
+what it frees, as vgjax does (`vgjax/memory.py`).
 Only the benchmark needs PyTorch: pip install torch.
 
 With `--jax_python` and `--torch_python` the two sides may live in different environments.
@@ -143,6 +144,7 @@ def torch_step(name, batch_size):
   import torch
 
   torch.manual_seed(0)
+  torch.set_flush_denormal(True)  # as XLA does; else PredRNN's steps grow from 8 s to a minute
   case = CASES[name]
   file, maker = case.torch.split(":")
   model = getattr(importlib.import_module(file), maker)(**case.torch_fields)
@@ -202,7 +204,10 @@ class Worker:
     """The worker's next line."""
     line = self.process.stdout.readline()
     if not line:
-      sys.exit("a worker ended early; its message is above")
+      killed = self.process.wait() == -9
+      sys.exit(
+        "a worker was killed: out of memory? try a smaller --batch_size" if killed else "a worker failed"
+      )
     return line
 
   def step(self):

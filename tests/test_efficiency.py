@@ -15,35 +15,8 @@ from tests import tiny
 from vgjax import efficiency
 
 
-def compiled(function, *arguments):
-  return jax.jit(function).lower(*arguments).compile()
-
-
-def test_flops_of_a_matrix_product():
-  a, b = jnp.ones((8, 64)), jnp.ones((64, 32))
-  assert efficiency.count_flops(compiled(jnp.matmul, a, b)) == (2 * 8 * 64 * 32, None)
-
-
-def test_a_loop_is_said_to_be_counted_once():
-  w = jnp.ones((64, 64))
-  step = lambda x, _: (jnp.tanh(x @ w), None)
-  flops, note = efficiency.count_flops(compiled(lambda x: jax.lax.scan(step, x, None, length=10)[0], w))
-  assert 2 * 64**3 <= flops < 2 * 2 * 64**3
-  assert "1 loops is counted once; the longest has 10 turns" in note
-  _, note = efficiency.count_flops(
-    compiled(lambda x, n: jax.lax.fori_loop(0, n, lambda _, x: step(x, None)[0], x), w, 3)
-  )
-  assert note == "the body of each of 1 loops is counted once"
-
-
-@pytest.mark.parametrize("found", [None, {}, [], {"flops": -1.0}])
-def test_a_backend_without_a_count(found):
-  program = types.SimpleNamespace(cost_analysis=lambda: found, as_text=lambda: "")
-  assert efficiency.count_flops(program) == (None, "the backend gives no count")
-
-
 def test_program_bytes_are_arguments_results_and_scratch():
-  program = compiled(lambda x: x + 1, jnp.ones(1000))
+  program = jax.jit(lambda x: x + 1).lower(jnp.ones(1000)).compile()
   assert efficiency.program_bytes(program) == 8000
   assert efficiency.program_bytes(types.SimpleNamespace(memory_analysis=lambda: None)) is None
 

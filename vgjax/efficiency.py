@@ -7,14 +7,12 @@ steps.
 
 Two things to know of the numbers:
 
-* FLOPs are the compiler's own count of the compiled program. It counts the body of a loop once, however
-  often it runs; `flops_note` says where that is so. A program with a loop over frames or denoising steps
-  needs more than its count by about the number of turns.
+* FLOPs are those of convolutions and matrix products as the model is written (`vgjax/flops.py`), two for a
+  multiply-add; what the compiler makes of them may be fewer.
 * Peak memory is that of the whole process or device since its start, training included, if the same
   process trained; `program_bytes` is what one call of the sampling program needs.
 """
 
-import re
 import statistics
 import sys
 import time
@@ -24,6 +22,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from vgjax import flops
 from vgjax.run import Run
 from vgjax.sharding import batch_sharding
 from vgjax.types import Batch, TrainState
@@ -65,7 +64,7 @@ def measure(run: Run, state: TrainState, batch: Batch) -> dict[str, Any]:
       latency_seconds: from the call to the last video, the median of `calls` calls after a first one that
         is not counted (`calls` 0: there was time for the first one only, compiled before);
       videos_per_second: of this batch;
-      flops_per_video: by the compiler, or None if it gives none; `flops_note` says what is wrong with it;
+      flops_per_video: as `flops.count` has them; `flops_note` says what to know of the number, or is None;
       program_bytes: memory that a call needs on each device: arguments, results and scratch, or None.
     peak_memory_bytes, peak_memory_of: so far, and of what.
     device: kind and number.
@@ -79,7 +78,7 @@ def measure(run: Run, state: TrainState, batch: Batch) -> dict[str, Any]:
       out_shardings=batch_sharding(run.mesh),
     )(batch)
     program = run.sample.lower(state, part, rng).compile()
-    flops, note = count_flops(program)
+    arithmetic, note = flops.count(run.sample, state, part, rng)
     first, *others = call_times(lambda part=part: run.sample(state, part, rng))
     latency = statistics.median(others or [first])
     cost.append(
@@ -88,8 +87,7 @@ def measure(run: Run, state: TrainState, batch: Batch) -> dict[str, Any]:
         latency_seconds=latency,
         calls=len(others),
         videos_per_second=videos / latency,
-        # The count is that of one device's program, which makes its share of the videos.
-        flops_per_video=None if flops is None else flops * run.mesh.size / videos,
+        flops_per_video=arithmetic / videos,
         flops_note=note,
         program_bytes=program_bytes(program),
       )
@@ -102,22 +100,6 @@ def measure(run: Run, state: TrainState, batch: Batch) -> dict[str, Any]:
     peak_memory_of=peak_of,
     device=f"{run.mesh.size} x {jax.devices()[0].device_kind}",
   )
-
-
-def count_flops(program: Any) -> tuple[float | None, str | None]:
-  """FLOPs of a compiled program, as its compiler counts them, and what to know of the number."""
-  found = program.cost_analysis() or {}
-  flops = (found[0] if isinstance(found, list) else found).get("flops", -1)
-  if not flops > 0:
-    return None, "the backend gives no count"
-  turns = [int(n) for n in re.findall(r'known_trip_count[^}]*?"n":"(\d+)"', program.as_text())]
-  longest = max(turns, default=0)
-  loops = len(re.findall(r"= [^=\n]* while\(", program.as_text()))
-  if longest > 1:
-    return float(flops), f"the body of each of {loops} loops is counted once; the longest has {longest} turns"
-  if loops > len(turns):
-    return float(flops), f"the body of each of {loops} loops is counted once"
-  return float(flops), None
 
 
 def program_bytes(program: Any) -> int | None:
