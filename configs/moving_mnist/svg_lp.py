@@ -58,14 +58,14 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu" | "cpu_stochastic":
-      config.update(steps=1500, batch_size=16)
+      config.update(steps=1700, batch_size=4)
       config.models.predictor.update(width=16, code=64, hidden=128)
       if variant == "cpu":
         config.data.update(motion="bounce", digit_size=28, time=20, num_videos=10_000)
         config.task.given = 10
-      config.evaluators.frames.update(every=500, num_videos=256)
-      config.evaluators.grid.every = 500
-      config.checkpoint.every = 500
+      config.evaluators.frames.update(every=config.steps // 5, num_videos=256)
+      config.evaluators.grid.every = config.steps // 5
+      config.checkpoint.every = config.steps // 5
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, digit_size=12, time=4, num_videos=8)
