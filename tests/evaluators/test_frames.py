@@ -253,7 +253,10 @@ def test_curves_are_drawn():
   found = result(run, picture=True, samples=2, metrics=["mse", "psnr"])
   assert found["curves"].dtype == np.uint8 and found["curves"].ndim == 3
   expected = {
-    name: {prefix.rstrip("/"): found[f"{prefix}{name}/curve"] for prefix in ("", "best_of_2/", "copy_last/")}
+    name: {
+      prefix.rstrip("/"): ([3, 4, 5, 6], found[f"{prefix}{name}/curve"])
+      for prefix in ("", "best_of_2/", "copy_last/")
+    }
     for name in ("mse", "psnr")
   }
-  np.testing.assert_array_equal(found["curves"], plot.panels([3, 4, 5, 6], expected, "frame"))
+  np.testing.assert_array_equal(found["curves"], plot.panels(expected, "frame"))

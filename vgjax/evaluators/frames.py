@@ -217,13 +217,14 @@ def _summary(names, made, baselines, picture):
     for i, name in enumerate(names):
       yield prefix + name, float(row[..., i].sum() / frames.sum())
   yield "time/curve", times.tolist()
-  curves: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+  curves: dict[str, dict[str, plot.Curve]] = {name: {} for name in names}
   for prefix, row in rows.items():
     for i, name in enumerate(names):
-      curves[name][prefix.rstrip("/")] = (row[..., i].sum(0)[times] / frames[times]).tolist()
-      yield f"{prefix}{name}/curve", curves[name][prefix.rstrip("/")]
+      curve = (row[..., i].sum(0)[times] / frames[times]).tolist()
+      curves[name][prefix.rstrip("/")] = (times + 1).tolist(), curve
+      yield f"{prefix}{name}/curve", curve
   if picture and len(times) > 1:
-    yield "curves", plot.panels((times + 1).tolist(), curves, "frame")
+    yield "curves", plot.panels(curves, "frame")
 
 
 def _best(names, values):
