@@ -20,9 +20,9 @@ def test_smoke(name, tmp_path, tmp_path_factory):
   report = vgjax.evaluate(run, state, split="test")
   assert report.table() and all(path.stat().st_size for path in report.files)
 
-  # An interpolator makes nothing after the last given frame.
-  interpolates = any(model.reads_ends for model in run.models.values())
-  time = config.data.time if interpolates else 2 * config.data.time + 1
+  # An interpolator makes nothing after the last given frame; one that reads actions, where there are none.
+  bounded = any(model.reads_ends or {*model.reads} - {"truth"} for model in run.models.values())
+  time = config.data.time if bounded else 2 * config.data.time + 1
   files = write_samples(run, state, num_videos=2, time=time).files
   assert files and all(path.stat().st_size for path in files)
   video = vgjax.sample(run, state, num_videos=2, time=time)

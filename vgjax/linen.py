@@ -52,7 +52,17 @@ def wrap(module: nn.Module, branch: str) -> Model:
     window=getattr(module, "window", None),
     given=getattr(module, "given", 0),
     reads_ends=getattr(module, "reads_ends", False),
-    reads_truth="truth" in inspect.signature(module.__call__).parameters,
+    reads=_reads(module),
+  )
+
+
+def _reads(module):
+  """The keywords of the network; those that it uses, where that depends on its fields."""
+  if hasattr(module, "reads"):
+    return tuple(module.reads)
+  keywords = inspect.signature(module.__call__).parameters.values()
+  return tuple(
+    word.name for word in keywords if word.kind is inspect.Parameter.KEYWORD_ONLY and word.name != "train"
   )
 
 

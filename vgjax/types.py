@@ -59,8 +59,9 @@ class Model(NamedTuple):
     given: the number of first frames that the model reads as exactly given, whatever the mask says.
     reads_ends: whether it reads the first and the last frame of its window as exactly given, whatever the
       mask says, and makes those between.
-    reads_truth: whether `apply` has a keyword `truth`, the true video, for what only training may see (the
-      posterior of a variational model, a privileged teacher).
+    reads: what `apply` has keywords for beside the video: `truth`, the true video, for what only training
+      may see (the posterior of a variational model, a privileged teacher); any other name is an array of
+      the batch, such as `action`, which is always there.
   """
 
   branch: str
@@ -69,7 +70,7 @@ class Model(NamedTuple):
   window: tuple[int, int] | None = None
   given: int = 0
   reads_ends: bool = False
-  reads_truth: bool = False
+  reads: tuple[str, ...] = ()
 
 
 Loss = Callable[[Params, Batch, Array, Array], tuple[Array, Aux]]

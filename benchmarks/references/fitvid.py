@@ -29,24 +29,34 @@ GIVEN = 2
 
 
 def check(path, size):
+  found = {}
+  for actions in (None, 5):
+    name = "" if actions is None else "with actions: "
+    found |= {name + what: value for what, value in check_one(path, size, actions).items()}
+  return found
+
+
+def check_one(path, size, num_actions):
   sizes = dict(SIZES[size])
   batch, time, side = (sizes.pop(name) for name in ("batch", "time", "side"))
   models = load(path, sizes["width"], side)
-  ours = fitvid.Module(**sizes)
+  ours = fitvid.Module(actions=num_actions, **sizes)
   rng = np.random.default_rng(0)
   video = rng.random((batch, time, side, side, 3), np.float32)
   mask = np.zeros((batch, time, side, side, 1), np.float32)
   mask[:, :GIVEN] = 1
   noise = rng.standard_normal((time - 1, batch, sizes["latent"])).astype(np.float32)
   frames = 2 * video - 1
+  actions = rng.standard_normal((batch, time, num_actions or 1), np.float32)
+  beside = {} if num_actions is None else {"action": actions}
   shapes = jax.eval_shape(
-    lambda frames: ours.init(jax.random.key(0), frames, frames[..., :1], train=False), frames
+    lambda frames: ours.init(jax.random.key(0), frames, frames[..., :1], train=False, **beside), frames
   )
   variables = jax.tree_util.tree_map_with_path(functools.partial(weights, rng), shapes)
 
   def apply(train, **truth):
     mutable = ["batch_stats", "losses"] if train else False
-    call = functools.partial(ours.apply, mutable=mutable, train=train)
+    call = functools.partial(ours.apply, mutable=mutable, train=train, **beside)
     with mock.patch.object(latent, "noise", lambda module, shape: jnp.asarray(noise)):
       return jax.jit(call)(variables, frames * mask, mask, **truth)
 
@@ -57,8 +67,8 @@ def check(path, size):
       return mean + jnp.exp(0.5 * logvar) * next(draws[self.name]) if self.name in draws else mean
 
     fields = dict(z_dim=sizes["latent"], g_dim=sizes["code"], rnn_size=sizes["hidden"], n_past=GIVEN)
-    theirs = models.FitVid(training=training, action_conditioned=False, beta=1.0, **fields)
-    actions = np.zeros((batch, time, 1), np.float32)
+    conditioned = num_actions is not None
+    theirs = models.FitVid(training=training, action_conditioned=conditioned, beta=1.0, **fields)
     call = functools.partial(theirs.apply, rngs={"rng": jax.random.key(0)}, mutable=["batch_stats"])
     with mock.patch.object(models.MultiGaussianLSTM, "reparameterize", draw):
       return jax.jit(call)(to_theirs(variables), video, actions, 0)

@@ -10,8 +10,8 @@ Record your own with https://github.com/openai/procgen, or any other game, as on
 action[v, t] is what was done at frame t, and leads to frame t + 1. A clip begins anywhere in its video and
 its actions with it; what else the file holds is not read. A tenth of the videos is the validation set, a
 tenth the test set. The model is a small SimVP v2, meant for one GPU; it predicts from the frames alone and
-does not read the actions. There are no published figures for this task. vgjax: not run at full length, on any
-hardware. Variants: `smoke` (seconds on a CPU).
+does not read the actions: `coinrun_actions.py` has one that does. There are no published figures for this
+task. vgjax: not run at full length, on any hardware. Variants: `smoke` (seconds on a CPU).
 """
 
 from ml_collections import ConfigDict

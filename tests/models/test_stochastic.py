@@ -130,7 +130,7 @@ def test_last_frame_skip_does_not_care_what_is_given():
 def test_every_parameter_learns(name):
   video, mask = make_inputs()
   model = linen.wrap(MODELS[name](), "predictor")
-  assert model.reads_truth and model.window is None
+  assert model.reads == ("truth",) and model.window is None
   method = predictor.make({"predictor": model}, losses=dict(mse=1.0, kl=4e-4), loss_over="all")
   batch = dict(video=video, hint=video * mask, mask=mask)
   variables = compiled(name)[0]
@@ -170,6 +170,31 @@ def test_bfloat16_computes_close_to_float32():
   rough = run(variables, video * mask, mask, truth=video)
   difference = np.abs(rough - follow(variables, video * mask, mask, video))
   assert rough.dtype == jnp.float32 and 0 < difference.max() < 0.2
+
+
+def test_fitvid_reads_what_was_done_before_each_frame():
+  video, mask = make_inputs()
+  module = MODELS["fitvid"](actions=4)
+  assert linen.wrap(module, "predictor").reads == ("truth", "action")
+  action = jnp.array([[0, 1, 2, 3, 0], [3, 2, 1, 0, 0]])
+  init = functools.partial(module.init, train=False)
+  variables = jax.jit(init, compiler_options=QUICK)(
+    jax.random.key(0), video, mask, truth=video, action=action
+  )
+  apply = functools.partial(module.apply, train=False, rngs={"sample": jax.random.key(1)})
+  draw = jax.jit(apply, compiler_options=QUICK)
+  first = draw(variables, video * mask, mask, action=action)
+  np.testing.assert_array_equal(
+    draw(variables, video * mask, mask, action=jax.nn.one_hot(action, 4)), first
+  )  # integers are one-hot vectors
+  other = draw(variables, video * mask, mask, action=action.at[0, 2].set(0))
+  changed = np.abs(other - first).max((2, 3, 4)) > 0
+  # What is done at frame 2 leads to frame 3, of that video.
+  np.testing.assert_array_equal(changed, [[False, False, False, True, True], [False] * 5])
+  with pytest.raises(ValueError, match="needs action="):
+    draw(variables, video * mask, mask)
+  with pytest.raises(ValueError, match=r"action has the shape \(2, 5, 3\)"):
+    draw(variables, video * mask, mask, action=jnp.zeros((2, 5, 3)))
 
 
 def test_divergence_of_gaussians():

@@ -29,7 +29,8 @@ def make(
   """A predictor, `models["predictor"]`.
 
   Args:
-    models: `predictor`, called as `(hint, mask) -> video`, in training with `truth=` if it reads that.
+    models: `predictor`, called as `(hint, mask) -> video`, with what else of the batch it reads, such as
+      `action=`; in training with `truth=` if it reads that.
     losses: {name of a function in `vgjax.losses`, or of a loss that the model itself adds: weight}; the
       loss is the weighted sum.
     loss_over: "unknown": the losses count only what the task did not give; "all": every frame, as
@@ -49,16 +50,20 @@ def make(
 
   def init(rng: Array, batch: Batch) -> Params:
     hint, mask = (_fit(x, model.window) for x in (batch["hint"], batch["mask"]))
+    beside = {name: _fit(array, model.window) for name, array in _beside(model, batch).items()}
     # With the truth, or parameters that only training uses would be missing.
-    truth = {"truth": _fit(batch["video"], model.window)} if model.reads_truth else {}
-    return model.init(rng, hint, mask, **truth)
+    truth = {"truth": _fit(batch["video"], model.window)} if "truth" in model.reads else {}
+    return model.init(rng, hint, mask, **beside, **truth)
 
   def loss(params: Params, batch: Batch, rng: Array, step: Array) -> tuple[Array, Aux]:
     rng_feed, rng_model = jax.random.split(rng)
     video, hint, mask = batch["video"], batch["hint"], batch["mask"]
     if feeding is not None:
       hint, mask = feeding(video, hint, mask, rng_feed, step)
-    output = rollout(model, params, hint, mask, train=True, rng=rng_model, truth=video)
+    beside = _beside(model, batch)
+    if "truth" in model.reads:
+      beside["truth"] = video
+    output = rollout(model, params, hint, mask, train=True, rng=rng_model, beside=beside)
     weight = jnp.ones_like(mask) if loss_over == "all" else 1.0 - batch["mask"]
     values = {name: term(output.value, video, weight) for name, term in terms.items()} | dict(output.losses)
     _check(losses, known, output.losses)
@@ -67,7 +72,7 @@ def make(
 
   def sample(params: Params, batch: Batch, rng: Array) -> Array:
     hint, mask = batch["hint"], batch["mask"]
-    video = rollout(model, params, hint, mask, train=False, rng=rng).value
+    video = rollout(model, params, hint, mask, train=False, rng=rng, beside=_beside(model, batch)).value
     return mask * hint + (1.0 - mask) * video
 
   return Method(init, {"predictor": loss}, sample)
@@ -81,7 +86,7 @@ def rollout(
   *,
   train: bool,
   rng: Array | None = None,
-  truth: Array | None = None,
+  beside: Mapping[str, Array] = {},
 ) -> Output:
   """The model's video of any length, window after window.
 
@@ -95,23 +100,21 @@ def rollout(
     mask: `[batch, time, height, width, 1]`, 1 where `hint` is exact.
     train: whether batch statistics, dropout and the model's own losses are those of training.
     rng: a key for dropout and for what the model draws, or None.
-    truth: the true video, for models that read it in training.
+    beside: what else the model reads, by its keywords: arrays `[batch, time, ...]`.
 
   Returns:
     The video, of `hint`'s shape, not yet pasted over by what is given, with what the first call wrote
     and the mean of the losses of all calls.
   """
   time = hint.shape[1]
-  options = {"train": train}
 
   def call(index, hint, mask, piece):
-    if train and model.reads_truth:
-      options["truth"] = padded_truth[:, piece]
+    options = {name: array[:, piece] for name, array in padded.items()}
     key = None if rng is None else rng if index == 0 else jax.random.fold_in(rng, index)
-    return model.apply(params, hint, mask, rng=key, **options)
+    return model.apply(params, hint, mask, rng=key, train=train, **options)
 
   padded_hint, padded_mask = _fit(hint, model.window), _fit(mask, model.window)
-  padded_truth = None if truth is None else _fit(truth, model.window)
+  padded = {name: _fit(array, model.window) for name, array in beside.items()}
   if model.window is None:
     return call(0, hint, mask, slice(None))
   length, overlap = model.window
@@ -133,6 +136,26 @@ def rollout(
     video = jnp.concatenate([video, outputs[-1].value[:, overlap:]], axis=1)
   means = {name: sum(o.losses[name] for o in outputs) / len(outputs) for name in outputs[0].losses}
   return Output(video[:, :time], outputs[0].writes, means)
+
+
+def _beside(model, batch):
+  """The arrays of the batch that the model reads beside the video; they are there in sampling, too."""
+  time, found = batch["hint"].shape[1], {}
+  for name in model.reads:
+    if name == "truth":
+      continue
+    if name not in batch:
+      raise ConfigError(
+        f"the model reads `{name}`, and the data have none; a source that does is told so by its options"
+        f" (`arrays`: config.data.{name} = True)"
+      )
+    if batch[name].shape[1] < time:
+      raise ConfigError(
+        f"the model reads `{name}`, of which there are {batch[name].shape[1]} frames; a video of {time} needs"
+        " more: ask for a shorter one"
+      )
+    found[name] = batch[name][:, :time]
+  return found
 
 
 def _feeding(config):
@@ -164,4 +187,4 @@ def _fit(array, window):
   time = array.shape[1]
   pieces = max(0, -(-(time - length) // (length - overlap)))
   extra = length + pieces * (length - overlap) - time
-  return jnp.pad(array, [(0, 0), (0, extra)] + [(0, 0)] * 3)
+  return jnp.pad(array, [(0, 0), (0, extra)] + [(0, 0)] * (array.ndim - 2))
