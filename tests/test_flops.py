@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+import vgjax
+from tests import all_configs
 from vgjax import flops
 from vgjax.models.layers.conv import Conv, ConvTranspose
 
@@ -56,3 +58,17 @@ def test_of_two_branches_the_larger_of_several_forms_the_general_one():
   assert flops.count(lambda x: jax.lax.cond(x[0, 0] > 0, once, twice, x), W)[0] == 4 * 64**3
   forms = lambda x: jax.lax.platform_dependent(x, cpu=twice, default=once)
   assert flops.count(forms, W)[0] == 2 * 64**3
+
+
+@pytest.mark.parametrize(
+  "name,published",
+  [("simvp", 19.4), ("simvp_v2", 16.5), ("convmixer", 5.5), ("convlstm", 56.8), ("predrnn", 116.0)],
+)
+def test_models_have_the_arithmetic_that_is_published_of_them(name, published):
+  """OpenSTL prints thousands of millions of multiply-adds, with some of other operations."""
+  config = vgjax.load_config(all_configs.ROOT / f"moving_mnist/{name}.py")
+  model = vgjax.build(config).models["predictor"]
+  video = jax.ShapeDtypeStruct((1, config.data.time, 64, 64, 1), jnp.float32)
+  params = jax.eval_shape(lambda video: model.init(jax.random.key(0), video, video), video)
+  total, note = flops.count(lambda *inputs: model.apply(*inputs).value, params, video, video)
+  assert note is None and 0.975 * published < total / 2e9 < 1.01 * published

@@ -45,12 +45,10 @@ class FlowBlock(nn.Module):
 
   Attributes:
     features: channels of its convolutions, at 1/4 of the size at which it works.
-    zero: whether it estimates that nothing is missing at first.
     dtype: compute type.
   """
 
   features: int
-  zero: bool = False
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -73,7 +71,7 @@ class FlowBlock(nn.Module):
     y = x
     for index in range(8):
       y = ConvPReLU(self.features, dtype=self.dtype, name=f"conv_{index}")(y)
-    y = deconv(5, zero=self.zero, dtype=self.dtype, name="readout")(y + x).astype(jnp.float32)
+    y = deconv(5, dtype=self.dtype, name="readout")(y + x).astype(jnp.float32)
     y = enlarge(y, 2 * scale)
     return y[..., :4] * (2 * scale), y[..., 4:]
 
@@ -96,12 +94,10 @@ class Refinement(nn.Module):
 
   Attributes:
     features: channels of a frame's features at half the size; they double with each halving.
-    zero: whether it adds nothing at first.
     dtype: compute type.
   """
 
   features: int
-  zero: bool = False
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -133,7 +129,7 @@ class Refinement(nn.Module):
       x = ConvPReLU(self.features << level, "up", self.dtype, name=f"up_{level}")(x)
       if level:
         x = jnp.concatenate([x, skips[level - 1]], axis=-1)
-    x = conv(first.shape[-1], self.features, zero=self.zero, dtype=self.dtype, name="readout")(x)
+    x = conv(first.shape[-1], self.features, dtype=self.dtype, name="readout")(x)
     return 2 * nn.sigmoid(x.astype(jnp.float32)) - 1
 
 
@@ -156,8 +152,6 @@ class IFNet(nn.Module):
     channels: of the blocks, coarse to fine; the teacher has those of the last.
     scales: how much smaller each looks at the frames: 1 or even. Doubled, larger motion is found.
     context: channels of a frame's features in the refinement.
-    from_blend: whether an untrained network makes the mean of both frames (not as in the paper): short
-      trainings begin where the paper's network is after thousands of steps.
     dtype: compute type of the convolutions; flows and warping are float32.
   """
 
@@ -166,7 +160,6 @@ class IFNet(nn.Module):
   channels: tuple[int, ...] = (240, 150, 90)
   scales: tuple[int, ...] = (4, 2, 1)
   context: int = 16
-  from_blend: bool = False
   dtype: Any = jnp.float32
 
   @property
@@ -190,9 +183,9 @@ class IFNet(nn.Module):
         f"each block has channels and a scale, not channels={self.channels}, scales={self.scales}"
       )
     # Named otherwise than the loss `teacher`: what a module sows must not have a submodule's name.
-    self.block = [FlowBlock(features, self.from_blend, self.dtype) for features in self.channels]
-    self.privileged = FlowBlock(self.channels[-1], self.from_blend, self.dtype)
-    self.refinement = Refinement(self.context, self.from_blend, self.dtype)
+    self.block = [FlowBlock(features, self.dtype) for features in self.channels]
+    self.privileged = FlowBlock(self.channels[-1], self.dtype)
+    self.refinement = Refinement(self.context, self.dtype)
 
   def __call__(self, hint: Array, mask: Array, *, train: bool, truth: Array | None = None) -> Array:
     """Fills in the frames between given ones.

@@ -101,6 +101,22 @@ def test_the_form_with_fewer_multiplications_equals_lax(window, size, monkeypatc
   assert used
 
 
+def test_kernel_gradients_of_few_channels_take_fewer_multiplications_too(monkeypatch):
+  monkeypatch.setattr(conv_dense, "GRADIENT_PIXELS", 1)
+  used = []
+  gradient = conv_dense.winograd.kernel_gradient
+  monkeypatch.setattr(
+    conv_dense.winograd, "kernel_gradient", lambda *arrays: used.append(0) or gradient(*arrays)
+  )
+  check_equals_lax((8, 6), (3, 3), 2, 5, dict())
+  assert used
+  used.clear()
+  check_equals_lax((8, 10), (5, 5), 2, 5, dict())  # nothing is gained there
+  monkeypatch.setattr(conv_dense, "GRADIENT_NUMBERS", 1)
+  check_equals_lax((8, 8), (3, 3), 2, 5, dict())
+  assert not used
+
+
 def check_equals_lax(size, window, depth, features, options):
   groups = options.get("groups", 1)
   x, kernel = arrays((2, *size, depth), (*window, depth // groups, features))

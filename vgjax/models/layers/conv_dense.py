@@ -21,7 +21,10 @@ from jax import lax
 from vgjax.models.layers import winograd
 
 # From how many channels (of each side, and in pairs) and pixels fewer multiplications pay for the transforms.
-WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_PIXELS = 64, 64 * 128, 512
+WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_PIXELS = 64, 80 * 80, 512
+# A 3x3 kernel's gradient is slow otherwise, and gains with few channels too, but not where the transformed
+# arrays, which are larger, leave the caches: from how many pixels, up to how many numbers on both sides.
+GRADIENT_PIXELS, GRADIENT_NUMBERS = 1024, 2**23
 PATCHES = 2**22  # elements up to which writing out all patches pays
 PAINTED = 2**25  # the same for the windows which an input gradient paints
 FEATURES = 256  # output channels from which either does
@@ -155,14 +158,27 @@ def _convolve_2d(x, kernel, g):
 
 def _saves_multiplications(pixels, inputs, outputs, g):
   """Whether `winograd` computes this map, and faster."""
+  return (
+    _fits_winograd(g)
+    and min(inputs, outputs) >= WINOGRAD_CHANNELS
+    and inputs * outputs >= WINOGRAD_PAIRS
+    and pixels >= WINOGRAD_PIXELS
+  )
+
+
+def _gradient_saves(pixels, inputs, outputs, g):
+  """The same of a kernel gradient."""
+  few = pixels >= GRADIENT_PIXELS and pixels * (inputs + outputs) <= GRADIENT_NUMBERS
+  small = few and g.window[1:] == (3, 3) and _fits_winograd(g)
+  return small or _saves_multiplications(pixels, inputs, outputs, g)
+
+
+def _fits_winograd(g):
   pad = g.window[1] // 2
   return (
     winograd.pays(g.window[1:], g.size[1:])
     and g.strides[1:] == g.dilation[1:] == (1, 1)
     and g.padding[1:] == ((pad, pad), (pad, pad))
-    and min(inputs, outputs) >= WINOGRAD_CHANNELS
-    and inputs * outputs >= WINOGRAD_PAIRS
-    and pixels >= WINOGRAD_PIXELS
   )
 
 
@@ -171,7 +187,7 @@ def _kernel_gradient_2d(x, y, g):
   batch, features = y.shape[0], y.shape[-1]
   pixels = y.size // features
   window = math.prod(g.window[1:])
-  if _saves_multiplications(pixels, x.shape[-1], features, g):
+  if _gradient_saves(pixels, x.shape[-1], features, g):
     return winograd.kernel_gradient(x, y, g.window[1])
   if window == 1 or pixels * window * x.shape[-1] <= PATCHES:
     patches = _unfold_space(x, g).reshape(pixels, -1)

@@ -18,24 +18,22 @@ from vgjax.models.layers.warp import backward_warp
 Array = Any
 
 
-def conv(
-  features: int, inputs: int, *, strides: int = 1, zero: bool = False, dtype: Any, name: str | None = None
-) -> Conv:
-  """A 3x3 convolution of `inputs` channels with PyTorch's initial values, or with zeros."""
+def conv(features: int, inputs: int, *, strides: int = 1, dtype: Any, name: str | None = None) -> Conv:
+  """A 3x3 convolution of `inputs` channels with PyTorch's initial values."""
   return Conv(
     features,
     3,
     strides=strides,
     padding=1,
-    kernel_init=nn.initializers.zeros if zero else torch_kernel(),
-    bias_init=nn.initializers.zeros if zero else torch_bias(9 * inputs),
+    kernel_init=torch_kernel(),
+    bias_init=torch_bias(9 * inputs),
     dtype=dtype,
     name=name,
   )
 
 
-def deconv(features: int, *, zero: bool = False, dtype: Any, name: str | None = None) -> ConvTranspose:
-  """A transposed 4x4 convolution to twice the size, with PyTorch's initial values, or with zeros.
+def deconv(features: int, *, dtype: Any, name: str | None = None) -> ConvTranspose:
+  """A transposed 4x4 convolution to twice the size, with PyTorch's initial values.
 
   For PyTorch the fan-in of a transposed convolution is window times *output* channels.
   """
@@ -45,8 +43,8 @@ def deconv(features: int, *, zero: bool = False, dtype: Any, name: str | None = 
     4,
     strides=2,
     padding=1,
-    kernel_init=nn.initializers.zeros if zero else uniform,
-    bias_init=nn.initializers.zeros if zero else torch_bias(16 * features),
+    kernel_init=uniform,
+    bias_init=torch_bias(16 * features),
     dtype=dtype,
     name=name,
   )
