@@ -95,6 +95,13 @@ def test_says_what_is_wrong(tmp_path, capsys, arguments, message):
   assert message in capsys.readouterr().err
 
 
+def test_one_evaluation_is_no_curve(tmp_path, capsys):
+  folder = write(tmp_path / "run", [{"step": 5, "valid/frames/mse": 1.0}])
+  assert curves.main([str(folder), "--out", str(tmp_path / "curves.png")]) == 1
+  printed = capsys.readouterr()
+  assert "valid/frames/mse was logged once" in printed.err and "valid/frames/mse (lower" in printed.out
+
+
 def test_a_folder_without_config_is_no_run(tmp_path):
   folder = write(tmp_path / "run", logged(speed=1.0))
   (folder / "config.json").unlink()

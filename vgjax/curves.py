@@ -146,12 +146,14 @@ def run(options: argparse.Namespace) -> None:
       raise ConfigError(f"{history.name} has logged no speed: its {options.over} are not known. --over steps")
   print(table(histories, figures, options.over))
   if options.out:
+    names = short_names(histories)
     curves = {
-      figure: {
-        name: history.curve(figure, options.over) for name, history in zip(short_names(histories), histories)
-      }
+      figure: {name: history.curve(figure, options.over) for name, history in zip(names, histories)}
       for figure in figures
     }
+    for figure, each in curves.items():
+      if all(len(x) < 2 for x, _ in each.values()):
+        raise DataError(f"{figure} was logged once in each run: there is no curve to draw yet.")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(plot.panels(curves, OVER[options.over])).save(options.out)
     print(f"\nwrote {options.out}")

@@ -60,8 +60,8 @@ class Model(NamedTuple):
     reads_ends: whether it reads the first and the last frame of its window as exactly given, whatever the
       mask says, and makes those between.
     reads: what `apply` has keywords for beside the video: `truth`, the true video, for what only training
-      may see (the posterior of a variational model, a privileged teacher); any other name is an array of
-      the batch, such as `action`, which is always there.
+      may see (the posterior of a variational model, a privileged teacher); any other name is an array
+      [batch, time, ...] of the batch, such as `action`, which is always there.
   """
 
   branch: str
