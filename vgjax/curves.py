@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   try:
     run(parser().parse_args(arguments))
   except VgjaxError as error:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"vgjax: {error}", file=sys.stderr)
     return 1
   except BrokenPipeError:  # `| head` has seen enough
     sys.stderr.close()
