@@ -68,6 +68,8 @@ CASES = {
   "ifnet": Case("torch_ifnet:IFNet", "all", (0, 2), slice(1, 2), time=3, side=128, channels=3, truth=True),
 }
 
+GAN = "dcgan3d"  # 3D DCGAN, both networks; what it does is in `torch_dcgan3d`
+
 
 def parse():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -139,6 +141,39 @@ def vgjax_step(name, batch_size):
   return step, f"jax {jax.__version__} ({jax.default_backend()})", compile_seconds
 
 
+def vgjax_gan_step(batch_size):
+  """One step of both networks of 3D DCGAN, as `vgjax.launch` makes it; results as those of `vgjax_step`."""
+  import jax
+  import numpy as np
+  import torch_dcgan3d as other
+
+  from vgjax import build, memory
+
+  memory.keep_freed()
+  adam = dict(name="adam", learning_rate=other.LEARNING_RATE, b1=other.BETA_1)
+  run = build(
+    dict(
+      seed=0, steps=10, batch_size=batch_size, mesh=dict(data=1), task=dict(name="generate"),
+      data=dict(name="moving_shapes", size=other.SIDE, time=other.TIME, text_length=0),
+      models=dict(generator=dict(name="dcgan3d", frames=other.TIME), critic=dict(name="critic3d")),
+      method=dict(name="gan"), optim=dict(generator=adam, critic=adam),
+    )
+  )  # fmt: skip
+  shape = (batch_size, other.TIME, other.SIDE, other.SIDE, 3)
+  batch = {"video": run.put({"video": np.random.randint(0, 256, shape, np.uint8)})["video"]}
+  state = run.init_state()
+  start = time.perf_counter()
+  compiled = run.update.lower(state, batch).compile()
+  compile_seconds = time.perf_counter() - start
+
+  def step():
+    nonlocal state
+    state, metrics = compiled(state, batch)
+    return float(jax.block_until_ready((state, metrics))[1]["generator/loss"])
+
+  return step, f"jax {jax.__version__} ({jax.default_backend()})", compile_seconds
+
+
 def torch_step(name, batch_size):
   """The same for the PyTorch counterpart, which compiles nothing."""
   import torch
@@ -169,8 +204,14 @@ def torch_step(name, batch_size):
 
 def work(name, side, batch_size):
   """A worker process: answers each line of its input with the seconds that one step took."""
-  make = {"vgjax": vgjax_step, "torch": torch_step}[side]
-  step, version, compile_seconds = make(name, batch_size)
+  if name == GAN:
+    import torch_dcgan3d
+
+    make = {"vgjax": vgjax_gan_step, "torch": torch_dcgan3d.step}[side]
+    step, version, compile_seconds = make(batch_size)
+  else:
+    make = {"vgjax": vgjax_step, "torch": torch_step}[side]
+    step, version, compile_seconds = make(name, batch_size)
   for _ in range(3):
     step()  # the first steps allocate
   python = platform.python_version()
@@ -260,8 +301,8 @@ def main():
     sys.exit("This benchmark compares with PyTorch, which is not installed: pip install torch")
 
   names = options.models.split(",")
-  if unknown := set(names) - set(CASES):
-    sys.exit(f"no case of {sorted(unknown)}; known: {sorted(CASES)}")
+  if unknown := set(names) - {*CASES, GAN}:
+    sys.exit(f"no case of {sorted(unknown)}; known: {sorted({*CASES, GAN})}")
   results = []
   for name in names:
     result = compare(name, options)

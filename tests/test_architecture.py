@@ -14,7 +14,11 @@ FILES = {
   for path in sorted((ROOT / "vgjax").rglob("*.py"))
 }
 # What methods/ may use of vgjax: models and pure functions; no data, files or devices.
-FOR_METHODS = ("configs", "errors", "feeding", "losses", "methods", "models", "samplers", "types")
+FOR_METHODS = (
+  *("configs", "errors", "methods", "models", "types"),
+  *("adversarial", "augment", "critics", "feeding", "health", "losses", "objective", "penalties", "rollout"),
+  "samplers",
+)
 NOT_FOR_METHODS = {"av", "grain", "imageio", "io", "os", "pathlib", "PIL", "shutil", "tempfile"}
 
 

@@ -59,6 +59,16 @@ def test_generation_has_one_row_a_video():
   ]  # fmt: skip
 
 
+def test_translation_shows_the_hint_above():
+  made, nothing = coloured(time=3), masked(coloured(time=3).shape)
+  hint, truth = made + np.uint8(2), made + np.uint8(4)
+  shown = sheet.contact_sheet(made, nothing, given=hint, truth=truth)
+  assert values(shown) == [[12, 22, 32], [14, 24, 34], [10, 20, 30]]
+  assert values(sheet.given_and_predicted(hint, made, nothing)) == [[12, 22, 32], [10, 20, 30]]
+  grey = np.full_like(made, 128)  # of the task `generate`: there is nothing to show
+  assert values(sheet.contact_sheet(made, nothing, given=grey)) == [[10, 20, 30]]
+
+
 def test_inpainting_hides_what_was_not_given():
   truth = coloured(time=2)
   mask = masked(truth.shape, rows=range(8))

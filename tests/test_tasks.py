@@ -149,3 +149,77 @@ def test_randomness_follows_the_key():
 def test_errors(make, message):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+HINTS = {"colorize": tasks.colorize(), "edges": tasks.edges(), "translate": tasks.translate(source="drawn")}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_translations_give_no_pixel(name):
+  """The hint is another video in [-1, 1] and in the video's shape; nothing else is changed."""
+  before = batch() | {"drawn": batch(seed=1)["video"]}
+  after = jax.jit(HINTS[name])(before, jax.random.key(1))
+  assert set(after) == {*before, "hint", "mask"} and set(before) == {"video", "label", "drawn"}
+  assert after["mask"].shape == (*SHAPE[:4], 1) and after["hint"].shape == SHAPE
+  assert after["mask"].dtype == after["hint"].dtype == jnp.float32
+  assert not after["mask"].any() and np.abs(after["hint"]).max() <= 1 + 1e-6
+  for key in before:
+    np.testing.assert_array_equal(after[key], before[key])
+
+
+def hint(task, video):
+  return np.asarray(jax.jit(task)({"video": jnp.asarray(video, jnp.float32)}, jax.random.key(0))["hint"])
+
+
+def test_colorize_shows_luma():
+  video = np.asarray(batch()["video"])
+  grey = 0.299 * video[..., 0] + 0.587 * video[..., 1] + 0.114 * video[..., 2]
+  np.testing.assert_allclose(hint(tasks.colorize(), video), np.stack([grey] * 3, -1), atol=1e-6)
+  np.testing.assert_allclose(hint(tasks.colorize(), np.full(SHAPE, -1.0)), -1, atol=1e-6)  # black stays so
+
+
+def test_edges_are_the_sobel_gradient():
+  video = np.asarray(batch()["video"])
+  grey = 0.299 * video[..., 0] + 0.587 * video[..., 1] + 0.114 * video[..., 2]
+  padded = np.pad(grey, [(0, 0), (0, 0), (1, 1), (1, 1)], mode="edge")
+  kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+  right, down = np.zeros(grey.shape), np.zeros(grey.shape)
+  for y in range(SHAPE[2]):
+    for x in range(SHAPE[3]):
+      window = padded[:, :, y : y + 3, x : x + 3]
+      right[:, :, y, x] = (window * kernel).sum((2, 3))
+      down[:, :, y, x] = (window * kernel.T).sum((2, 3))
+  wanted = 2 * np.minimum(np.hypot(right, down) / 8, 1) - 1
+  np.testing.assert_allclose(hint(tasks.edges(), video), np.stack([wanted] * 3, -1), atol=1e-5)
+
+
+def test_edges_of_a_step_and_of_nothing():
+  step = np.full((1, 1, 6, 8, 1), -1.0)
+  step[..., 4:, :] = 1.0
+  found = hint(tasks.edges(), step)[0, 0, :, :, 0]
+  np.testing.assert_allclose(found, np.tile([-1, -1, -1, 1, 1, -1, -1, -1], (6, 1)), atol=1e-6)
+  np.testing.assert_allclose(hint(tasks.edges(), np.full(SHAPE, 0.3)), -1, atol=1e-6)
+
+
+def test_translate_scales_what_comes_from_the_host():
+  drawn = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
+  for array, wanted in ((drawn, drawn / 127.5 - 1), (batch(seed=2)["video"], batch(seed=2)["video"])):
+    after = jax.jit(tasks.translate())(batch() | {"source": jnp.asarray(array)}, jax.random.key(0))
+    np.testing.assert_allclose(after["hint"], wanted, atol=1e-6)
+    assert after["hint"].dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+  "make,message",
+  [
+    (lambda: hint(tasks.colorize(), np.zeros((1, 2, 4, 4, 1))), "have 1 channel.* colour needs 3"),
+    (lambda: hint(tasks.translate(), np.zeros(SHAPE)), r'no "source" beside the video \(they have video\)'),
+    (
+      lambda: tasks.translate()({"video": jnp.zeros(SHAPE), "source": jnp.zeros((6, 4, 12, 16, 3))}, None),
+      r'"source" is \[6, 4, 12, 16, 3\], and the video \[6, 5, 12, 16, 3\]',
+    ),
+  ],
+)
+def test_errors_of_translations(make, message):
+  with pytest.raises(ValueError, match=message):
+    make()

@@ -10,6 +10,9 @@ Evaluate a run on its test split, or draw samples from it (the run folder knows 
   python -m vgjax.launch --mode=evaluate --workdir runs/quickstart
   python -m vgjax.launch --mode=sample --workdir runs/quickstart --time=40
 
+Of a run that draws content and motion apart, eight contents with eight motions as one sheet and video:
+  python -m vgjax.launch --mode=sample --workdir runs/mocogan --sample.content=0:7 --sample.motion=0:7
+
 Each file in configs/ says at its top what it trains, on what hardware, and for how long.
 """
 
@@ -22,7 +25,7 @@ from typing import NoReturn
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-from vgjax import devices, saved_config
+from vgjax import devices, saved_config, swap
 from vgjax.build import build
 from vgjax.errors import VgjaxError
 from vgjax.evaluate import Report, evaluate
@@ -57,6 +60,15 @@ _TIME = flags.DEFINE_integer(
   "time", None, "sample: frames a video, the given ones included; any number.", lower_bound=1
 )
 _SEED = flags.DEFINE_integer("seed", 0, "sample: another seed draws other samples.")
+_CODES = "0:7 for the codes 0 to 7, 0,2,5 for these, 0:1:8 for eight on the way from 0 to 1."
+_CONTENT = flags.DEFINE_string(
+  "sample.content",
+  None,
+  f"sample: every content with every motion, for models that draw them apart: {_CODES}",
+)
+_MOTION = flags.DEFINE_string(
+  "sample.motion", None, "sample: the motions, alike. One of both may be left out."
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -89,6 +101,12 @@ def _work(config: ConfigDict, workdir: Path) -> None:
   state = open_state(run, _CHECKPOINT.value)
   if _MODE.value == "evaluate":
     _tell(evaluate(run, state, split=_SPLIT.value))
+  elif _CONTENT.value or _MOTION.value:
+    codes = {
+      flag.name.removeprefix("sample."): swap.parse(flag.value or "0", f"--{flag.name}")
+      for flag in (_CONTENT, _MOTION)
+    }
+    _tell(swap.write_swap(run, state, time=_TIME.value, split=_SPLIT.value, seed=_SEED.value, **codes))
   else:
     _tell(
       write_samples(

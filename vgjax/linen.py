@@ -53,6 +53,7 @@ def wrap(module: nn.Module, branch: str) -> Model:
     given=getattr(module, "given", 0),
     reads_ends=getattr(module, "reads_ends", False),
     reads=_reads(module),
+    latents=getattr(module, "latents", None),
   )
 
 
@@ -62,7 +63,9 @@ def _reads(module):
     return tuple(module.reads)
   keywords = inspect.signature(module.__call__).parameters.values()
   return tuple(
-    word.name for word in keywords if word.kind is inspect.Parameter.KEYWORD_ONLY and word.name != "train"
+    word.name
+    for word in keywords
+    if word.kind is inspect.Parameter.KEYWORD_ONLY and word.name not in ("train", "latents")
   )
 
 

@@ -6,6 +6,7 @@
 
 `name` is an optimizer of optax; keys that are not `make`'s own go to it. Schedules count the updates of
 their own branch: with `every = 5` a branch makes a fifth of the run's steps, and its schedule is as long.
+`project = dict(name="clip", limit=0.01)` keeps a critic's parameters in bounds (`vgjax.projections`).
 """
 
 import inspect
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from vgjax import configs
+from vgjax import configs, projections
 from vgjax.errors import ConfigError
 from vgjax.sharding import path_name
 
@@ -25,7 +26,7 @@ class BranchOptimizer(NamedTuple):
   """How one branch is updated.
 
   Attributes:
-    transform: the optax transformation, clipping included.
+    transform: the optax transformation, clipping and projection included.
     schedule: `count of updates -> learning rate`.
     every: update on the steps that this number divides.
     ema: decay of the exponential moving average of the parameters, or None for no average.
@@ -44,6 +45,7 @@ def make(
   steps: int,
   schedule: Mapping[str, Any] = {"name": "constant"},
   clip: float | None = None,
+  project: Mapping[str, Any] | None = None,
   decay_mask: str = r"kernel|embedding",
   every: int = 1,
   ema: float | None = None,
@@ -58,6 +60,8 @@ def make(
     steps: the run's number of steps; the schedule ends there.
     schedule: `dict(name="constant" | "cosine" | "onecycle", ...)`, with the keys of the function below.
     clip: the largest global norm of the branch's gradient, or None.
+    project: a function of `vgjax.projections` and its arguments: what is done to the parameters after an
+      update; or None.
     decay_mask: weight decay applies to parameters whose path matches this regular expression.
     every: update on every n-th step only.
     ema: decay of the average that evaluation uses, for example 0.999.
@@ -85,6 +89,11 @@ def make(
   transform = configs.call(optimizer, arguments, where=where, learning_rate=rate)
   if clip is not None:
     transform = optax.chain(optax.clip_by_global_norm(clip), transform)
+  if project is not None:
+    projection, options = configs.split_name(project, f"{where}.project")
+    known = configs.functions(projections)
+    projection = configs.pick(known, projection, f"{where}.project.name")
+    transform = optax.chain(transform, configs.call(projection, options, where=f"{where}.project"))
   return BranchOptimizer(transform, rate, every, ema)
 
 

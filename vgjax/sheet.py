@@ -15,6 +15,7 @@ _PAGE, _BLANK, _LINE, _INK = (255, 255, 255), (241, 242, 244), (203, 206, 210), 
 _WIDTH = 1600  # pixels that the frames of a sheet may take; wider does not fit a page or a screen
 _SMALLEST = 96  # pixels; smaller frames are enlarged by whole factors
 _GAP = 4
+_MID_GREY = 128  # the hint where nothing is given, 0 in [-1, 1]
 
 
 class Row(NamedTuple):
@@ -24,13 +25,13 @@ class Row(NamedTuple):
     label: written to its left.
     colour: of the label.
     frames: pictures uint8 [height, width, 1 or 3], or None for an empty place.
-    numbers: what is written above the frames; None if the row above has said it.
+    numbers: what is written above the frames, numbers or words; None if the row above has said it.
   """
 
   label: str
   colour: tuple[int, int, int]
   frames: list
-  numbers: list[int] | None = None
+  numbers: list[int] | list[str] | None = None
 
 
 def contact_sheet(made, mask, *, given=None, truth=None, columns=10):
@@ -42,19 +43,18 @@ def contact_sheet(made, mask, *, given=None, truth=None, columns=10):
   Args:
     made: the model's videos, uint8 [number, time, height, width, channels].
     mask: [number, time, height, width, 1], 1 where a pixel was given.
-    given: the hint, shaped like `made`; only its pixels under the mask are looked at. None: `made`
-      (given pixels are kept exactly).
+    given: the hint, shaped like `made`; only its pixels under the mask are looked at, or, if there are none,
+      all of a hint that is not all mid-grey, a translation's. None: `made` (given pixels are kept exactly).
     truth: shaped like `made`, or None if there is none to show.
     columns: the most frames in a row; of longer videos evenly spaced ones are shown.
 
   Returns:
     The picture, uint8 [height, width, 3].
   """
-  given = made if given is None else given
   blocks = []
   for i in range(len(made)):
-    real = None if truth is None else truth[i]
-    blocks.append(_block(made[i], np.asarray(mask[i]) > 0, given[i], real, columns))
+    real, hint = (None if videos is None else videos[i] for videos in (truth, given))
+    blocks.append(_block(made[i], np.asarray(mask[i]) > 0, hint, real, columns))
   return draw(blocks)
 
 
@@ -175,14 +175,19 @@ def side_by_side(made, mask, truth=None):
 
 
 def _block(made, mask, given, truth, columns):
-  """The rows of one video; `mask` is boolean [time, height, width, 1]."""
+  """The rows of one video; `mask` is boolean [time, height, width, 1]; `given`, `truth` may be None."""
   whole, some = mask.all(axis=(1, 2, 3)), mask.any(axis=(1, 2, 3))
   time = len(made)
   if not some.any():
     shown = _spread(np.arange(time), columns)
-    rows = [] if truth is None else [Row("truth", TRUTH, [truth[t] for t in shown])]
+    rows = []
+    if given is not None and np.any(given != _MID_GREY):
+      rows.append(Row("hint", GIVEN, [given[t] for t in shown]))
+    if truth is not None:
+      rows.append(Row("truth", TRUTH, [truth[t] for t in shown]))
     return _numbered([*rows, Row("generated", MADE, [made[t] for t in shown])], shown)
 
+  given = made if given is None else given
   given_count = int(whole.sum())
   first_frames = whole[:given_count].all() and not some[given_count:].any() and given_count < time
   if first_frames:

@@ -65,13 +65,16 @@ def make_update(
     writes: Params = {}
     for branch in method.losses:
       optimizer = optimizers[branch]
+      transform = optax.with_extra_args_support(optimizer.transform)
 
-      def learn(operands, branch=branch, optimizer=optimizer):
+      def learn(operands, branch=branch, optimizer=optimizer, transform=transform):
         value, opt_state, average = operands
         loss, aux, gradient = _gradient(
           method, branch, state.params | {branch: value}, batch, rng_loss, state.step, accumulate
         )
-        change, opt_state = optimizer.transform.update(gradient, opt_state, value)
+        # What bounds a normalisation's scale, a projection may, reads the statistics beside the parameters.
+        stats = (state.params | dict(aux.writes)).get(f"{branch}_stats")
+        change, opt_state = transform.update(gradient, opt_state, value, stats=stats)
         value = optax.apply_updates(value, change)
         if average is not None:
           average = optax.incremental_update(value, average, 1.0 - optimizer.ema)

@@ -3,7 +3,8 @@
 A task is a pure function `(batch, rng) -> batch` that adds
 
   mask  [batch, time, height, width, 1], 1 where a pixel is given exactly, else 0;
-  hint  shaped like the video: what guides the method, here the given pixels and 0 (mid grey) elsewhere.
+  hint  shaped like the video: what guides the method. The given pixels, and 0 (mid grey) elsewhere; for a
+        translation another video altogether, of which no pixel is given: the mask is 0.
 
 Tasks run inside the jitted step, on the sharded batch: shapes are static, and what is random is drawn for
 each example by itself. Each function below makes a task from the keys of `config.task`:
@@ -18,7 +19,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["generate", "inpaint", "interpolate", "one_of", "predict"]  # the names for config.task
+__all__ = [  # the names for config.task
+  "colorize",
+  "edges",
+  "generate",
+  "inpaint",
+  "interpolate",
+  "one_of",
+  "predict",
+  "translate",
+]
 
 
 def generate():
@@ -106,6 +116,74 @@ def inpaint(*, kind="box", size=0.5, block=8, lost=0.25):
   return task
 
 
+def colorize():
+  """A grey video is to be coloured: the hint has its luma in every channel.
+
+  Luma is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), of values as they are shown.
+  """
+
+  def task(batch, rng):
+    del rng
+    video = batch["video"]
+    if video.shape[-1] != 3:
+      raise ValueError(
+        f"colorize: the videos have {video.shape[-1]} channel(s), and colour needs 3; a source that reads"
+        " files is told so by config.data.channels = 3"
+      )
+    return _guide(batch, jnp.broadcast_to(_luma(video), video.shape))
+
+  return task
+
+
+def edges():
+  """A drawing of edges is to be filled in: the hint is -1 where nothing changes, 1 at the sharpest edge.
+
+  It is the length of the Sobel gradient of each frame's luma, by which a straight edge between black and
+  white has 1 (what is longer, at some corners, is cut off). At the border the frame is continued as it ends.
+  """
+
+  def task(batch, rng):
+    del rng
+    video = batch["video"]
+    luma = _luma(video) if video.shape[-1] == 3 else jnp.mean(video, axis=-1, keepdims=True)
+    padded = jnp.pad(luma, [(0, 0), (0, 0), (1, 1), (1, 1), (0, 0)], mode="edge")
+    down = _blur(_difference(padded, 2), 3)
+    right = _blur(_difference(padded, 3), 2)
+    length = jnp.sqrt(jnp.square(down) + jnp.square(right)) / 8  # black to white is 2, and the taps sum to 4
+    return _guide(batch, jnp.broadcast_to(2 * jnp.minimum(length, 1) - 1, video.shape))
+
+  return task
+
+
+def translate(*, source="source"):
+  """Another video is to be translated into this one: the hint is `batch[source]`.
+
+  Args:
+    source: the name of that video; uint8, which becomes [-1, 1], or float32 in that range. The data source
+      `pairs` has `source`.
+  """
+
+  def task(batch, rng):
+    del rng
+    if source not in batch:
+      videos = sorted(name for name, array in batch.items() if array.ndim == batch["video"].ndim)
+      raise ValueError(
+        f'translate: the data have no "{source}" beside the video (they have {", ".join(videos)}); the source'
+        ' `pairs` does: config.data = dict(name="pairs", first=..., second=...)'
+      )
+    video, hint = batch["video"], batch[source]
+    if hint.shape != video.shape:
+      raise ValueError(
+        f'translate: "{source}" is {list(hint.shape)}, and the video {list(video.shape)}; both need the same'
+        " frames, size and channels"
+      )
+    if hint.dtype == jnp.uint8:
+      hint = hint.astype(video.dtype) / 127.5 - 1.0
+    return _guide(batch, hint)
+
+  return task
+
+
 def one_of(*, tasks, weights=None):
   """Each example gets one of several tasks, drawn by itself.
 
@@ -137,6 +215,28 @@ def one_of(*, tasks, weights=None):
 
 def _give(batch, mask):
   return {**batch, "hint": batch["video"] * mask, "mask": mask}
+
+
+def _guide(batch, hint):
+  """A hint of which no pixel is given."""
+  return {**batch, "hint": hint, "mask": jnp.zeros_like(batch["video"][..., :1])}
+
+
+def _luma(video):
+  return jnp.sum(video * np.array([0.299, 0.587, 0.114], np.float32), axis=-1, keepdims=True)
+
+
+def _difference(array, axis):
+  """Each entry's next neighbour less the one before; two entries fewer."""
+  end = array.shape[axis]
+  return jax.lax.slice_in_dim(array, 2, end, axis=axis) - jax.lax.slice_in_dim(array, 0, end - 2, axis=axis)
+
+
+def _blur(array, axis):
+  """1, 2, 1 of each entry and its neighbours; two entries fewer."""
+  end = array.shape[axis]
+  before, here, after = (jax.lax.slice_in_dim(array, i, end - 2 + i, axis=axis) for i in range(3))
+  return before + 2 * here + after
 
 
 def _whole_frames(video, given):

@@ -45,10 +45,11 @@ def train(run: Run) -> TrainState:
   stop = StopSignal()
   pending = collections.deque()  # metrics still on the device, oldest first
   evaluated: dict[str, float] = {}
+  watcher = run.method.watch() if run.method.watch else None
 
   def settle(ahead: int) -> None:
     while len(pending) > ahead:
-      _report(*pending.popleft(), run, logger, clock)
+      _report(*pending.popleft(), run, logger, clock, watcher)
 
   workdir.check_data(run, resumes=start > 0)
   if start:
@@ -87,7 +88,7 @@ def train(run: Run) -> TrainState:
   return state
 
 
-def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock) -> None:
+def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock, watcher: Any) -> None:
   """Reads one step's numbers from the device, checks them and hands them on."""
   numbers = {name: float(value) for name, value in jax.device_get(metrics).items()}
   losses = {}
@@ -106,6 +107,8 @@ def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock
   speed = {"videos_per_second": clock.videos_per_second, "input_wait": clock.input_wait}
   if step % logger.every == 0 or step == run.steps:
     logger.numbers(step, numbers | speed)
+    if watcher and (text := watcher(step, numbers)):
+      logger.say(text)
   if advice := clock.advice():
     logger.say(advice)
   shown = "  ".join(f"{branch} {loss:.4g}" for branch, loss in losses.items())

@@ -71,6 +71,7 @@ class Model(NamedTuple):
   given: int = 0
   reads_ends: bool = False
   reads: tuple[str, ...] = ()
+  latents: Callable[[int], dict[str, tuple[int, ...]]] | None = None
 
 
 Loss = Callable[[Params, Batch, Array, Array], tuple[Array, Aux]]
@@ -84,11 +85,14 @@ class Method(NamedTuple):
     losses: {branch: `(params, batch, rng, step) -> (scalar, Aux)`}, one for each trained branch.
     sample: `(params, batch, rng) -> video`, `[batch, time, height, width, channels]` in [-1, 1]; the
       pixels that `batch["mask"]` gives are kept exactly.
+    watch: None, or `() -> watcher` of a method whose numbers need reading: the loop calls `watcher(step,
+      numbers)` with the numbers of every logged step, and says what comes back, a text, if there is any.
   """
 
   init: Callable[[Array, Batch], Params]
   losses: dict[str, Loss]
   sample: Callable[[Params, Batch, Array], Array]
+  watch: Callable[[], Callable[[int, Mapping[str, float]], str | None]] | None = None
 
 
 Task = Callable[[Batch, Array], Batch]  # (batch, rng) -> batch with `hint` and `mask`

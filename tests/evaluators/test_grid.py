@@ -41,6 +41,21 @@ def test_shows_what_was_given_and_made():
   np.testing.assert_array_equal(found["videos"], sheet.side_by_side(made, mask, truth))
 
 
+def test_shows_the_hint_of_a_translation_and_the_truth_if_there_are_pairs():
+  data = np.repeat(videos(1, time=4), 3, -1)
+  shown, hidden = (
+    result(FakeRun(data, tasks.edges(), white), num_videos=1, truth=truth) for truth in (True, False)
+  )
+  made, mask = np.full((1, 4, 16, 16, 3), 255, np.uint8), np.zeros((1, 4, 16, 16, 1))
+  real = np.round((data + 1) * 127.5).astype(np.uint8)
+  hint = tasks.edges()({"video": data}, None)["hint"]
+  hint = np.round((np.asarray(hint) + 1) * 127.5).astype(np.uint8)
+  np.testing.assert_array_equal(shown["sheet"], sheet.contact_sheet(made, mask, given=hint, truth=real))
+  np.testing.assert_array_equal(hidden["sheet"], sheet.contact_sheet(made, mask, given=hint))
+  np.testing.assert_array_equal(hidden["videos"], sheet.side_by_side(made, mask))
+  assert shown["sheet"].shape != hidden["sheet"].shape
+
+
 def test_a_model_that_went_wrong_is_shown_black():
   run = FakeRun(videos(2), tasks.generate(), lambda batch: batch["video"] * np.nan)
   found = result(run, num_videos=2)

@@ -56,10 +56,19 @@ def test_sample_has_the_right_shape_is_finite_and_keeps_what_was_given(name, tmp
   np.testing.assert_array_equal(np.asarray(video)[given], np.asarray(batch["video"])[given])
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_overfits_one_batch(name, tmp_path_factory):
-  run = _run(name, tmp_path_factory, steps=60)
-  branch = next(iter(run.method.losses))
+def _branches():
+  """(method, trained branch) of all methods."""
+  for name in METHODS:
+    config = vgjax.load_config(f"{all_configs.ROOT / CONFIGS[name]}:smoke")
+    yield from ((name, branch) for branch in config.optim)
+
+
+@pytest.mark.parametrize("name, branch", list(_branches()))
+def test_every_branch_overfits_one_batch(name, branch, tmp_path_factory):
+  """While the others, its opponents perhaps, stand still."""
+  config = vgjax.load_config(f"{all_configs.ROOT / CONFIGS[name]}:smoke")
+  rates = {other: {"learning_rate": 1e-2 if other == branch else 0.0} for other in config.optim}
+  run = _run(name, tmp_path_factory, steps=60, optim=rates)
   _, losses = _train(run, 60, _batch(run))
   first, last = losses[0][f"{branch}/loss"], losses[-1][f"{branch}/loss"]
   assert np.isfinite(last) and last < 0.5 * first
@@ -86,7 +95,8 @@ def test_eight_devices_equal_one(name, mesh, tmp_path_factory):
   _, one = _train(_run(name, tmp_path_factory, steps=3), 3)
   rules = ((r"kernel", "fsdp"),) if mesh.get("fsdp", 1) > 1 else ()
   if mesh.get("tensor"):
-    rules = ((r"(merge|conv)_\d+/kernel", (None, None, None, "tensor")), *rules)
+    last = lambda ndim: (*[None] * (ndim - 1), "tensor")
+    rules = ((r"(merge|conv)_\d+/kernel", last(4)), (r"up_\d+/conv/kernel|down_\d+/kernel", last(5)), *rules)
   run = _run(name, tmp_path_factory, steps=3, mesh=mesh, rules=rules)
   used = {axis for s in jax.tree.leaves(run.shardings) for axis in s.spec if axis}
   assert used == {axis for axis in ("fsdp", "tensor") if mesh.get(axis, 1) > 1}  # the rules do split

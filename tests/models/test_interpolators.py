@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import vgjax
-from vgjax import linen
+from vgjax import linen, rollout
 from vgjax.errors import ConfigError
-from vgjax.methods import predictor
 from vgjax.models import direct_synthesis, film, sepconv
 
 TINY = {
@@ -128,7 +127,7 @@ def test_the_window_slides_from_given_frame_to_given_frame():
   model = linen.wrap(make("direct_synthesis"), "predictor")
   assert model.window == (3, 1) and model.reads_ends
   params = {"predictor": variables("direct_synthesis")["params"]}
-  run = jax.jit(lambda p, h, m: predictor.rollout(model, p, h, m, train=False).value, compiler_options=QUICK)
+  run = jax.jit(lambda p, h, m: rollout.make_video(model, p, h, m, train=False).value, compiler_options=QUICK)
   video = run(params, hint, mask)
   for first in (0, 2):
     piece = slice(first, first + 3)

@@ -4,8 +4,8 @@
 
 * A **source** gives one example at a time by its index. `moving_mnist` and `moving_shapes` render, and know
   the truth; `video_folder` reads a folder or a manifest of videos, `arrays` a NumPy file, `array_records`
-  what `prepare` wrote. Each is a module with `make(*, split, seed, **fields)`; the fields are what
-  `config.data` holds beside the name.
+  what `prepare` wrote, `pairs` two sources at once. Each is a module with `make(*, split, seed, **fields)`;
+  the fields are what `config.data` holds beside the name.
 * A **transform** is a small named function `(example, rng) -> example` (`transforms`).
 * The **loader** turns a source into batches by number: batch n is a pure function of (seed, n), the same
   for every count of hosts, workers and threads, so a run resumes at any step exactly.

@@ -7,7 +7,7 @@ from jax.experimental import multihost_utils
 from vgjax import sheet
 
 
-def make(*, split="valid", num_videos=4, columns=10, seed=0):
+def make(*, split="valid", num_videos=4, columns=10, seed=0, truth=True):
   """Pictures of the first videos of a split.
 
   Args:
@@ -15,10 +15,11 @@ def make(*, split="valid", num_videos=4, columns=10, seed=0):
     num_videos: how many are shown.
     columns: the most frames in a row of the sheet.
     seed: of the samples, for methods that draw them.
+    truth: whether the truth is shown; not if a translation has no pairs.
 
   Returns:
     `evaluate(run, state)`, which yields `sheet`, a picture, and `videos`, all examples side by side. The
-    truth is shown beside videos of which anything was given.
+    truth is shown beside videos of which anything was given, be it a hint.
   """
 
   def evaluate(run, state):
@@ -33,10 +34,10 @@ def make(*, split="valid", num_videos=4, columns=10, seed=0):
       raise ValueError(f"grid: the split {split} has no videos")
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     whole = {key: array[whole["weight"] > 0][:num_videos] for key, array in whole.items()}
-    made, truth, given = (_to_uint8(whole[key]) for key in ("made", "video", "hint"))
-    truth = truth if whole["mask"].any() else None
-    yield "sheet", sheet.contact_sheet(made, whole["mask"], given=given, truth=truth, columns=columns)
-    yield "videos", sheet.side_by_side(made, whole["mask"], truth)
+    made, video, given = (_to_uint8(whole[key]) for key in ("made", "video", "hint"))
+    real = video if truth and (whole["mask"].any() or whole["hint"].any()) else None
+    yield "sheet", sheet.contact_sheet(made, whole["mask"], given=given, truth=real, columns=columns)
+    yield "videos", sheet.side_by_side(made, whole["mask"], real)
 
   return evaluate
 

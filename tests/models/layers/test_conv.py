@@ -117,6 +117,29 @@ def test_kernel_gradients_of_few_channels_take_fewer_multiplications_too(monkeyp
   assert not used
 
 
+@pytest.mark.parametrize(
+  "size, window, strides, padding",
+  [
+    ((4, 6, 6), (4, 4, 4), 2, 1),
+    ((5, 7, 6), (4, 4, 4), 2, 1),  # the last pixels are not read
+    ((6, 8, 6), (4, 4, 4), (1, 2, 2), ((0, 0), (1, 1), (1, 1))),
+    ((4, 6, 9), (2, 4, 6), (2, 2, 3), ((0, 2), (3, 1), (2, 1))),
+    ((8, 6), (4, 4), 2, 1),
+    ((8, 8), (2, 2), 2, 0),
+  ],
+)
+def test_the_form_of_cells_equals_lax(size, window, strides, padding, monkeypatch):
+  monkeypatch.setattr(conv_dense.conv_cells, "MOVED_PIXELS", 0)
+  monkeypatch.setattr(conv_dense.conv_cells, "MOVED_DEPTH", 0)
+  used = set()
+  for name in ("input_gradient", "kernel_gradient"):
+    form = getattr(conv_dense.conv_cells, name)
+    recorded = lambda *arrays, g, name=name, form=form: used.add(name) or form(*arrays, g=g)
+    monkeypatch.setattr(conv_dense.conv_cells, name, recorded)
+  check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
+  assert used == {"input_gradient", *(("kernel_gradient",) if len(size) == 3 else ())}
+
+
 def check_equals_lax(size, window, depth, features, options):
   groups = options.get("groups", 1)
   x, kernel = arrays((2, *size, depth), (*window, depth // groups, features))

@@ -3,7 +3,8 @@
 * The taps in time are folded into the channels of a two-dimensional convolution.
 * The gradient by the input of a strided convolution (so, a transposed convolution) falls into phases:
   pixels of one residue modulo the stride see the same taps, and are a convolution of stride one.
-  Nothing is multiplied by an inserted zero, no pixel is computed to be cropped.
+  Nothing is multiplied by an inserted zero, no pixel is computed to be cropped. Windows of whole strides
+  (DCGAN's) are boxes of pixels that move one by one (`conv_cells`).
 * The gradient by the kernel is a convolution with channels as the batch and the output as the window,
   summed over parts of the batch which fit the cache.
 * 3x3 and 5x5 windows between many channels take a quarter to a third of the multiplications (`winograd`).
@@ -18,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from vgjax.models.layers import winograd
+from vgjax.models.layers import conv_cells, winograd
 
 # From how many channels (of each side, and in pairs) and pixels fewer multiplications pay for the transforms.
 WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_PIXELS = 64, 80 * 80, 512
@@ -52,6 +53,8 @@ def input_gradient(y, kernel, *, g):
   small = y.shape[-1] >= FEATURES and pixels * math.prod(kernel.shape[:4]) <= PAINTED
   if small and g.strides == (1, 1, 1) and not _saves_multiplications(pixels, *kernel.shape[-2:], g):
     return _paint(y, kernel, g)
+  if conv_cells.paints(g, pixels, depth):
+    return conv_cells.input_gradient(y, kernel, g=g)
   phases = itertools.product(*(_phases(*sizes) for sizes in zip(*g[:5], g.output)))
   kernel = kernel.swapaxes(-2, -1)
   shared = {}  # phases which differ in their kernel only are one convolution
@@ -84,6 +87,8 @@ def kernel_gradient(x, y, *, g):
   if _covers(g):
     kernel = _patches(x, g).reshape(x.shape[0], -1).T @ y.reshape(-1, features)
     return kernel.reshape(*g.window, depth, features)
+  if conv_cells.moves(g, depth):
+    return conv_cells.kernel_gradient(x, y, g=g)
   kernel = _kernel_gradient_2d(_fold_time(x, g), y.reshape(-1, *g.output[1:], features), g)
   kernel = kernel.reshape(*g.window[1:], g.window[0], depth, features)
   return kernel.transpose(2, 0, 1, 3, 4)

@@ -29,6 +29,8 @@ class BatchNorm(nn.Module):
     momentum: share of the old running statistics that survives a step (PyTorch calls 0.1 what is
       0.9 here).
     epsilon: added to the variance.
+    use_scale: whether it has a learned scale; a conditional one comes from elsewhere.
+    use_bias: whether it has a learned bias.
     scale_init: initial values of the scale.
     dtype: of the result.
   """
@@ -36,6 +38,8 @@ class BatchNorm(nn.Module):
   use_running_average: bool
   momentum: float = 0.9
   epsilon: float = 1e-5
+  use_scale: bool = True
+  use_bias: bool = True
   scale_init: Callable = nn.initializers.ones
   dtype: Any = jnp.float32
 
@@ -43,8 +47,8 @@ class BatchNorm(nn.Module):
   def __call__(self, x: Array) -> Array:
     """Normalises x [..., channels]; the result has its shape."""
     channels = x.shape[-1]
-    scale = self.param("scale", self.scale_init, (channels,), jnp.float32)
-    bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32)
+    scale = self.param("scale", self.scale_init, (channels,), jnp.float32) if self.use_scale else 1.0
+    bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32) if self.use_bias else 0.0
     running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,), jnp.float32)
     running_var = self.variable("batch_stats", "var", jnp.ones, (channels,), jnp.float32)
 

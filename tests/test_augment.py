@@ -1,0 +1,70 @@
+"""Augmentations: what they change, that all frames of a video change alike, and that gradients pass."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vgjax import augment
+from vgjax.errors import ConfigError
+
+VIDEO = jax.random.uniform(jax.random.key(0), (6, 3, 16, 16, 3), minval=-1, maxval=1)
+STILL = jnp.repeat(VIDEO[:, :1], 3, axis=1)
+
+
+@pytest.mark.parametrize("name", augment.__all__)
+def test_every_frame_of_a_video_is_changed_alike_and_videos_are_not(name):
+  changed = np.asarray(augment.make([name])(STILL, jax.random.key(1)))
+  np.testing.assert_allclose(changed, np.repeat(changed[:, :1], 3, axis=1), atol=1e-5)
+  same = np.asarray(augment.make([name])(jnp.repeat(STILL[:1], 6, axis=0), jax.random.key(1)))
+  assert np.abs(same - same[:1]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", augment.__all__)
+def test_gradients_reach_the_video(name):
+  slope = jax.grad(lambda video: jnp.sum(augment.make([name])(video, jax.random.key(1)) ** 2))(VIDEO)
+  assert np.isfinite(slope).all() and np.abs(slope).max() > 0
+
+
+def test_translation_shifts_whole_pixels_by_an_eighth_at_most():
+  moved = np.asarray(augment.translation(VIDEO, jax.random.key(2)))
+  for one, other in zip(np.asarray(VIDEO), moved, strict=True):
+    matches = []
+    for down in range(-2, 3):
+      for right in range(-2, 3):
+        wanted = np.full_like(one, -1.0)
+        ys, xs = slice(max(down, 0), 16 + min(down, 0)), slice(max(right, 0), 16 + min(right, 0))
+        back_y, back_x = slice(max(-down, 0), 16 + min(-down, 0)), slice(max(-right, 0), 16 + min(-right, 0))
+        wanted[:, ys, xs] = one[:, back_y, back_x]
+        matches.append(np.allclose(wanted, other, atol=1e-5))
+    assert sum(matches) == 1
+
+
+def test_cutout_leaves_the_rest_and_cuts_a_square():
+  cut = np.asarray(augment.cutout(VIDEO, jax.random.key(3)))
+  hole = (cut == 0).all((1, 4))
+  kept = ~np.broadcast_to(hole[:, None, :, :, None], cut.shape)
+  np.testing.assert_array_equal(cut[kept], np.asarray(VIDEO)[kept])
+  assert (hole.sum((1, 2)) <= 64).all() and hole.any((1, 2)).all()
+
+
+def test_color_is_an_affine_map_of_each_video():
+  """Brightness, saturation and contrast keep the order of a video's greys."""
+  grey = jnp.repeat(VIDEO[..., :1], 3, axis=-1)
+  changed = np.asarray(augment.color(grey, jax.random.key(4)))
+  for one, other in zip(np.asarray(grey), changed, strict=True):
+    slope, offset = np.polyfit(one.ravel(), other.ravel(), 1)
+    np.testing.assert_allclose(slope * one + offset, other, atol=1e-4)
+    assert 0.5 <= slope <= 1.5
+
+
+def test_flip_mirrors_some():
+  flipped = np.asarray(augment.flip(VIDEO, jax.random.key(5)))
+  mirrored = [np.array_equal(a[:, :, ::-1], b) for a, b in zip(np.asarray(VIDEO), flipped, strict=True)]
+  kept = [np.array_equal(a, b) for a, b in zip(np.asarray(VIDEO), flipped, strict=True)]
+  assert 0 < sum(mirrored) < 6 and sum(mirrored) + sum(kept) == 6
+
+
+def test_an_unknown_name():
+  with pytest.raises(ConfigError, match='unknown name "colour"; did you mean "color"'):
+    augment.make(["colour"])

@@ -1,0 +1,87 @@
+"""What a critic and a generator want of each other: adversarial losses, by the names of the literature.
+
+Each is a pair of functions of scores, `[batch, ...]`, of any shape; larger is more real. With C the critic
+and s its scores of real (r) and of made videos (f), means over all entries:
+
+  name            critic                                        generator                  between real and
+  made nonsaturating   softplus(-s_r) + softplus(s_f)                softplus(-s_f)             0
+  saturating      softplus(-s_r) + softplus(s_f)                -softplus(s_f)             0
+  least_squares   ((s_r - 1)^2 + s_f^2) / 2                     (s_f - 1)^2 / 2            1/2
+  hinge           relu(1 - s_r) + relu(1 + s_f)                 -s_f                       0
+  wasserstein     s_f - s_r                                     -s_f                       none
+
+The first two are binary cross-entropy on logits (Goodfellow et al. 2014, arXiv:1406.2661; `saturating` is the
+minimax game, whose gradient fades where the critic is sure); then Mao et al. 2017 (arXiv:1611.04076), Lim and
+Ye 2017 (arXiv:1705.02894) and Arjovsky et al. 2017 (arXiv:1701.07875). `smooth` takes the real side's target
+from 1 down to 1 - smooth (one-sided label smoothing, Salimans et al. 2016, arXiv:1606.03498).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from vgjax.types import Array
+
+__all__ = ["hinge", "least_squares", "nonsaturating", "saturating", "wasserstein"]  # for config.method.loss
+
+
+class Game(NamedTuple):
+  """One adversarial loss.
+
+  Attributes:
+    critic: `(scores of real videos, scores of made ones) -> scalar`.
+    generator: `scores of made videos -> scalar`.
+    boundary: what the critic means to give real videos more than, and made ones less; None if it has no zero.
+  """
+
+  critic: Callable[[Array, Array], Array]
+  generator: Callable[[Array], Array]
+  boundary: float | None
+
+
+def nonsaturating(*, smooth=0.0):
+  """Binary cross-entropy; the generator maximises the probability of its videos' being real."""
+  return Game(_cross_entropy(smooth), lambda fake: _mean(jax.nn.softplus(-fake)), 0.0)
+
+
+def saturating(*, smooth=0.0):
+  """Binary cross-entropy as the minimax game has it: the generator minimises what the critic maximises."""
+  return Game(_cross_entropy(smooth), lambda fake: -_mean(jax.nn.softplus(fake)), 0.0)
+
+
+def least_squares(*, smooth=0.0):
+  """Squared distance to 1 for real, to 0 for made videos."""
+
+  def critic(real, fake):
+    return (_mean(jnp.square(real - (1.0 - smooth))) + _mean(jnp.square(fake))) / 2
+
+  return Game(critic, lambda fake: _mean(jnp.square(fake - 1)) / 2, 0.5)
+
+
+def hinge():
+  """Only scores within the margin count for the critic."""
+
+  def critic(real, fake):
+    return _mean(jax.nn.relu(1 - real)) + _mean(jax.nn.relu(1 + fake))
+
+  return Game(critic, lambda fake: -_mean(fake), 0.0)
+
+
+def wasserstein():
+  """The difference of mean scores: needs a critic that is held Lipschitz, by a penalty or by clipping."""
+  return Game(lambda real, fake: _mean(fake) - _mean(real), lambda fake: -_mean(fake), None)
+
+
+def _cross_entropy(smooth):
+  def critic(real, fake):
+    # -(1 - smooth) log p - smooth log(1 - p), with p = sigmoid(real)
+    right = _mean(jax.nn.softplus(-real) + smooth * real)
+    return right + _mean(jax.nn.softplus(fake))
+
+  return critic
+
+
+def _mean(x):
+  return jnp.mean(x.astype(jnp.float32))

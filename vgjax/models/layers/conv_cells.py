@@ -1,0 +1,100 @@
+"""Strided convolutions as stride-one convolutions over cells, for windows that are whole cells.
+
+A cell is a box of `strides` pixels, its pixels side by side as channels. A window of 4 and a stride of 2, as
+DCGAN has them, is a window of 2 cells: no tap is multiplied by an inserted zero, and what moves in memory is
+whole cells.
+
+  input gradient    one product gives every cell of every window; each is painted where it belongs
+  kernel gradient   the cells against y, moved over the window's rows and columns: one product a tap in time
+"""
+
+import itertools
+import math
+
+import jax.numpy as jnp
+from jax import lax
+
+PAINTED = 2**26  # numbers which an input gradient may paint; 2^28 bytes
+MOVED_PIXELS, MOVED_DEPTH = (
+  8 * 8,
+  16,
+)  # of y's frames, and channels of x, from which moving y pays for the border
+
+
+def fits(g):
+  """Whether the geometry is one of strided cells."""
+  whole = all(window % stride == 0 for window, stride in zip(g.window, g.strides))
+  return whole and math.prod(g.strides) > 1 and g.dilation == (1, 1, 1)
+
+
+def paints(g, pixels, depth):
+  """Whether `input_gradient` is fast, for so many pixels of y and channels of x."""
+  return fits(g) and pixels * math.prod(g.window) * depth <= PAINTED
+
+
+def moves(g, depth):
+  """Whether `kernel_gradient` is fast, for so many channels of x; for pictures it is not."""
+  return fits(g) and g.window[0] > 1 and math.prod(g.output[1:]) >= MOVED_PIXELS and depth >= MOVED_DEPTH
+
+
+def input_gradient(y, kernel, *, g):
+  """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
+  depth, zero = kernel.shape[-2], jnp.zeros((), y.dtype)
+  window = _cells(g.window, g)
+  kernel = _kernel_to_cells(kernel, g).reshape(-1, y.shape[-1])
+  painted = lax.dot_general(y.reshape(-1, y.shape[-1]), kernel, (((1,), (1,)), ((), ())))
+  painted = painted.reshape(*y.shape[:-1], *window, -1)
+  x = zero
+  for tap in itertools.product(*map(range, window)):
+    around = [(t, w - 1 - t, 0) for t, w in zip(tap, window)]
+    x += lax.pad(painted[:, :, :, :, *tap], zero, [(0, 0, 0), *around, (0, 0, 0)])
+  batch, *cells, _ = x.shape
+  x = x.reshape(batch, *cells, *g.strides, depth).transpose(0, 1, 4, 2, 5, 3, 6, 7)
+  x = x.reshape(batch, *(n * s for n, s in zip(cells, g.strides)), depth)
+  inside = [
+    (-low, size + low - painted, 0)
+    for (low, _), size, painted in zip(g.padding, g.size, x.shape[1:-1], strict=True)
+  ]
+  return lax.pad(x, zero, [(0, 0, 0), *inside, (0, 0, 0)])
+
+
+def kernel_gradient(x, y, *, g):
+  """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
+  depth, features = x.shape[-1], y.shape[-1]
+  window = _cells(g.window, g)
+  x = _to_cells(x, window, g)
+  moved = [
+    jnp.pad(y, [(0, 0), (0, 0), (i, window[1] - 1 - i), (j, window[2] - 1 - j), (0, 0)])
+    for i, j in itertools.product(range(window[1]), range(window[2]))
+  ]
+  y = jnp.concatenate(moved, axis=-1).reshape(-1, len(moved) * features)
+  kernel = []
+  for tap in range(window[0]):
+    seen = lax.slice_in_dim(x, tap, tap + g.output[0], axis=1).reshape(-1, x.shape[-1])
+    kernel.append(lax.dot_general(seen, y, (((0,), (0,)), ((), ()))))
+  kernel = jnp.stack(kernel).reshape(window[0], *g.strides, depth, *window[1:], features)
+  # tap in time, pixel in the cell (3), in, row and column of cells, out
+  kernel = kernel.transpose(0, 1, 5, 2, 6, 3, 4, 7)
+  return kernel.reshape(*g.window, depth, features)
+
+
+def _cells(size, g):
+  return tuple(n // stride for n, stride in zip(size, g.strides))
+
+
+def _kernel_to_cells(kernel, g):
+  """[*window, in, out] -> [*window in cells, *strides, in, out]."""
+  window = _cells(g.window, g)
+  pairs = itertools.chain.from_iterable(zip(window, g.strides))
+  return kernel.reshape(*pairs, *kernel.shape[-2:]).transpose(0, 2, 4, 1, 3, 5, 6, 7)
+
+
+def _to_cells(x, window, g):
+  """[batch, *size, in] -> [batch, *cells that the windows see, cell * in]."""
+  cells = [output + w - 1 for output, w in zip(g.output, window)]
+  sides = [n * stride for n, stride in zip(cells, g.strides)]
+  around = [(low, side - size - low, 0) for (low, _), side, size in zip(g.padding, sides, x.shape[1:-1])]
+  x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])
+  pairs = itertools.chain.from_iterable(zip(cells, g.strides))
+  x = x.reshape(len(x), *pairs, x.shape[-1]).transpose(0, 1, 3, 5, 2, 4, 6, 7)
+  return x.reshape(len(x), *cells, -1)

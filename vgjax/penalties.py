@@ -1,0 +1,75 @@
+"""Penalties on a critic's gradient by the video, which keep it from being too steep.
+
+  gradient   E (|grad C(x)| - 1)^2, x between a real and a made video (Gulrajani et al. 2017,
+  arXiv:1704.00028) r1         E |grad C(x)|^2 / 2, x real (Mescheder et al. 2018, arXiv:1801.04406)
+  r2         the same at made videos
+
+The gradient is of the sum of a video's scores, so one video must not be seen in another's score: a critic
+with batch normalisation cannot be penalised. `every = n` computes a penalty on every n-th step only and
+counts it n times there (lazy regularisation, Karras et al. 2020, arXiv:1912.04958).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from vgjax.types import Array
+
+__all__ = ["gradient", "r1", "r2"]  # the names for config.method.penalty
+
+Score = Callable[[Array], Array]  # videos [batch, ...] -> scores [batch, ...]
+Penalty = Callable[[Score, Array, Array, Array, Array], Array]  # (score, real, fake, rng, step) -> scalar
+
+
+def gradient(*, weight=10.0, norm=1.0, every=1):
+  """The one of WGAN-GP: a gradient of length `norm` between real and made videos."""
+
+  def penalty(score, real, fake, rng):
+    share = jax.random.uniform(rng, (len(real), *[1] * (real.ndim - 1)))
+    squares = _squared_gradient(score, real + share * (fake - real))
+    return jnp.mean(jnp.square(jnp.sqrt(squares + 1e-12) - norm))  # sqrt has no gradient at 0
+
+  return _lazy(penalty, weight, every)
+
+
+def r1(*, weight=10.0, every=16):
+  """No gradient at real videos; `weight` is the gamma of the paper."""
+
+  def penalty(score, real, fake, rng):
+    del fake, rng
+    return jnp.mean(_squared_gradient(score, real)) / 2
+
+  return _lazy(penalty, weight, every)
+
+
+def r2(*, weight=10.0, every=16):
+  """No gradient at made videos."""
+
+  def penalty(score, real, fake, rng):
+    del real, rng
+    return jnp.mean(_squared_gradient(score, fake)) / 2
+
+  return _lazy(penalty, weight, every)
+
+
+def _squared_gradient(score, video):
+  """[batch], the squared length of the gradient of each video's summed scores."""
+  slope = jax.grad(lambda video: jnp.sum(score(video).astype(jnp.float32)))(video)
+  return jnp.sum(jnp.square(slope.astype(jnp.float32)), axis=tuple(range(1, slope.ndim)))
+
+
+def _lazy(penalty, weight, every) -> Penalty:
+  if every < 1:
+    raise ValueError(f"every must be at least 1, got {every}")
+
+  def lazy(score, real, fake, rng, step):
+    def due(real, fake, rng):
+      return weight * every * penalty(score, real, fake, rng)
+
+    if every == 1:
+      return due(real, fake, rng)
+    skip = lambda real, fake, rng: jnp.zeros((), jnp.float32)
+    return jax.lax.cond(step % every == 0, due, skip, real, fake, rng)
+
+  return lazy
