@@ -9,7 +9,7 @@ at full length.
 Variants:
   cpu    one digit, 32x32 and 16 frames, narrower networks, critics without normalisation but with R1, and a
   higher learning
-         rate: recognisable within 20 minutes on two cores; figures are in docs/results.md
+         rate, as on moving shapes (docs/results.md); not run
   smoke  seconds on a CPU
 """
 

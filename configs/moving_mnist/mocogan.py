@@ -11,7 +11,7 @@ data. vgjax: not run at full length.
 
 Variants:
   cpu    one digit, 32x32, narrower networks, critics without normalisation but with R1, and a higher learning
-         rate: recognisable within 20 minutes on two cores; figures are in docs/results.md
+         rate, as on moving shapes (docs/results.md); not run
   smoke  seconds on a CPU
 """
 

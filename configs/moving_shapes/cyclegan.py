@@ -91,7 +91,7 @@ def get_config(variant: str = "") -> ConfigDict:
       for name in ("frame_video_critic", "frame_source_critic"):
         del config.models[name], config.optim[name]
       for name in ("video_critic", "source_critic"):
-        config.models[name].update(channels=2, levels=1)
+        config.models[name].update(channels=8, levels=2)
       config.evaluators.grid.update(every=2, num_videos=4)
       del config.evaluators.distribution
     case _:

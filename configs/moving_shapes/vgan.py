@@ -9,7 +9,7 @@ figures for this data. vgjax: not run at full length.
 Variants:
   cpu    32x32 and 16 frames, narrower networks, critics without normalisation but with R1, and a higher
   learning
-         rate: recognisable within 20 minutes on two cores; figures are in docs/results.md
+         rate: things of the right size and color move, shapes are not told apart yet (docs/results.md)
   smoke  seconds on a CPU
 """
 
