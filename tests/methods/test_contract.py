@@ -96,7 +96,11 @@ def test_eight_devices_equal_one(name, mesh, tmp_path_factory):
   rules = ((r"kernel", "fsdp"),) if mesh.get("fsdp", 1) > 1 else ()
   if mesh.get("tensor"):
     last = lambda ndim: (*[None] * (ndim - 1), "tensor")
-    rules = ((r"(merge|conv)_\d+/kernel", last(4)), (r"up_\d+/conv/kernel|down_\d+/kernel", last(5)), *rules)
+    rules = (
+      (r"(merge|conv)_\d+/kernel", last(4)),
+      (r"(^|/)(video_)?critic/.*down_\d+/kernel", last(5)),
+      *rules,
+    )
   run = _run(name, tmp_path_factory, steps=3, mesh=mesh, rules=rules)
   used = {axis for s in jax.tree.leaves(run.shardings) for axis in s.spec if axis}
   assert used == {axis for axis in ("fsdp", "tensor") if mesh.get(axis, 1) > 1}  # the rules do split
