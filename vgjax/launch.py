@@ -17,6 +17,7 @@ Each file in configs/ says at its top what it trains, on what hardware, and for 
 """
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,9 @@ def main(argv: Sequence[str]) -> None:
     if error.errno not in _NO_ROOM:
       raise
     where = f" ({error.filename})" if error.filename else ""
-    _fail(f"cannot write to the workdir {_workdir()}: {error.strerror}{where}; is the disk full?")
+    _fail(
+      f"cannot write to the workdir {_workdir()}: {error.strerror}{where}; is the disk full?", at_once=True
+    )
 
 
 def _work(config: ConfigDict, workdir: Path) -> None:
@@ -123,8 +126,11 @@ def _tell(report: Report) -> None:
     print("\nwrote\n" + "\n".join(f"  {path}" for path in report.files), flush=True)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, *, at_once: bool = False) -> NoReturn:
   print(f"\nvgjax: {message}", file=sys.stderr, flush=True)
+  if at_once:  # threads that still try to write would complain below the message
+    sys.stdout.flush()
+    os._exit(1)
   sys.exit(1)
 
 
