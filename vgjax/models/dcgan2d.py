@@ -63,9 +63,8 @@ class DCGAN2D(nn.Module):
     """
     del mask
     code = latents["content"]
-    condition = conditions.Conditions(self.content, self.classes, self.dtype, name="conditions")(read)
-    if condition is not None:
-      code = jnp.concatenate([code, condition], axis=-1)
+    beside = conditions.Conditions(self.content, self.classes, self.dtype, name="conditions").beside
+    code = beside(code, read)
     code = jnp.repeat(code[:, None], hint.shape[1], axis=1)
     codes = rearrange(jnp.concatenate([code, latents["motion"]], axis=-1), "b t z -> (b t) z")
     x, strides = Grow(self.channels, dtype=self.dtype, name="grow")(codes, hint.shape[2:4], train=train)

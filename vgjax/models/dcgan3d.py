@@ -67,9 +67,8 @@ class DCGAN3D(nn.Module):
     """
     del mask
     code = latents["video"]
-    condition = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions")(read)
-    if condition is not None:
-      code = jnp.concatenate([code, condition], axis=-1)
+    beside = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions").beside
+    code = beside(code, read)
     x, strides = Grow(self.channels, dtype=self.dtype, name="grow")(code, hint.shape[1:4], train=train)
     return jnp.tanh(Up(hint.shape[-1], strides, dtype=self.dtype, name="video")(x).astype(jnp.float32))
 

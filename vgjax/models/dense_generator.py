@@ -68,9 +68,8 @@ class DenseGenerator(nn.Module):
     """
     del mask
     x = latents["video"]
-    condition = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions")(read)
-    if condition is not None:
-      x = jnp.concatenate([x, condition], axis=-1)
+    beside = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions").beside
+    x = beside(x, read)
     options = {"kernel_init": nn.initializers.normal(0.02), "dtype": self.dtype}
     for layer, features in enumerate(self.hidden):
       x = nn.Dense(features, **options, name=f"dense_{layer}")(x)

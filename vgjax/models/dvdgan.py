@@ -73,9 +73,8 @@ class DVDGAN(nn.Module):
     del mask
     batch, time = hint.shape[:2]
     code = latents["video"]
-    condition = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions")(read)
-    if condition is not None:
-      code = jnp.concatenate([code, condition], axis=-1)
+    beside = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions").beside
+    code = beside(code, read)
     first, strides = plan(hint.shape[2:4])
     levels = len(strides)
     widths = [self.channels * min(WIDEST, 2 ** (levels - level)) for level in range(levels + 1)]

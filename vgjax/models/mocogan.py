@@ -69,9 +69,8 @@ class MoCoGAN(nn.Module):
     still = [latents["content"]]
     if "label" in read:
       still.append(jax.nn.one_hot(read.pop("label"), self.classes))
-    condition = conditions.Conditions(self.content, dtype=self.dtype, name="conditions")(read)
-    still += [] if condition is None else [condition]
-    still = jnp.concatenate(still, axis=-1)
+    beside = conditions.Conditions(self.content, dtype=self.dtype, name="conditions").beside
+    still = beside(jnp.concatenate(still, axis=-1), read)
     start, noise = latents["motion"][:, 0], latents["motion"][:, 1:]
     uniform = torch_uniform(self.motion)
     cell = nn.GRUCell(

@@ -82,9 +82,8 @@ class TGAN(nn.Module):
     """
     del mask
     code = jax.lax.erf(latents["video"] / jnp.sqrt(2.0))  # 2 Phi(z) - 1
-    condition = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions")(read)
-    if condition is not None:
-      code = jnp.concatenate([code, condition], axis=-1)
+    beside = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions").beside
+    code = beside(code, read)
     options = {"kernel_init": uniform, "dtype": self.dtype}
     temporal = _Temporal(self.latent, self.channels, **options, name="temporal")
     codes = temporal(code, hint.shape[1], train=train)

@@ -67,9 +67,8 @@ class VGAN(nn.Module):
     """
     del mask
     code = latents["video"]
-    condition = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions")(read)
-    if condition is not None:
-      code = jnp.concatenate([code, condition], axis=-1)
+    beside = conditions.Conditions(self.latent, self.classes, self.dtype, name="conditions").beside
+    code = beside(code, read)
 
     def stream(size, name):
       return Grow(self.channels, dtype=self.dtype, name=name)(code, size, train=train)

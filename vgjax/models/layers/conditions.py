@@ -55,6 +55,11 @@ class Conditions(nn.Module):
     vectors = [self._of_video(name, array) for name, array in sorted(read.items())]
     return sum(vectors) if vectors else None
 
+  def beside(self, code: Array, read: Mapping[str, Array]) -> Array:
+    """The code [batch, width] with the conditions' vectors beside it; as it is if nothing was read."""
+    condition = self(read)
+    return code if condition is None else jnp.concatenate([code, condition], axis=-1)
+
   def _of_video(self, name, array):
     if name == "label":
       return nn.Embed(self.classes, self.features, dtype=self.dtype, name="label")(array)
