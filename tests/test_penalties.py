@@ -42,6 +42,17 @@ def test_each_looks_where_it_says():
   assert float(penalties.gradient(weight=1)(*same)) == pytest.approx(((lengths - 1) ** 2).mean(), rel=1e-5)
 
 
+def test_a_critic_of_parts_is_held_back_as_each_of_them_is():
+  """Four frames scored one by one: the mean of four critics' penalties, not that of their sum."""
+  weights = jax.random.normal(jax.random.key(2), SHAPE[1:])
+  frames = lambda video: jnp.einsum("bthwc,thwc->bt", video, weights)
+  square = float((weights**2).sum()) / 4
+  arguments = (frames, REAL, FAKE, jax.random.key(3), STEP)
+  assert float(penalties.r1(weight=10, every=1)(*arguments)) == pytest.approx(5 * square, rel=1e-5)
+  wanted = 10 * (np.sqrt(square) - 1) ** 2
+  assert float(penalties.gradient()(*arguments)) == pytest.approx(wanted, rel=1e-5)
+
+
 def test_a_lazy_penalty_counts_as_much():
   weights = jnp.ones(SHAPE[1:])
   lazy, eager = penalties.r1(every=4), penalties.r1(every=1)
@@ -62,7 +73,7 @@ def test_a_slope_of_zero_has_a_gradient():
 
 CRITICS = {
   "halving": critic3d.Module(channels=2, norm="none", levels=1),
-  "sliding": critic3d.Module(channels=2, norm="none", time="slide", levels=1, use_bias=False),
+  "sliding": critic3d.Module(channels=2, norm="none", time="slide", levels=1),
   "spectral": critic3d.Module(channels=2, norm="spectral", levels=1),
   "patches": critic3d.Module(channels=2, norm="none", patches=True, levels=1),
   "downsampled": critic3d.Module(channels=2, norm="none", downsample=2, levels=1),

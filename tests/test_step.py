@@ -85,6 +85,28 @@ def test_ema_follows_and_is_sampled():
   np.testing.assert_array_equal(step.averaged(state)["b"], state.params["b"])
 
 
+def test_statistics_are_averaged_with_their_parameters():
+  """What is written for `a` each step, 3 here; of a branch without an average the latest statistics count."""
+  base = _method()
+
+  def init(rng, batch):
+    return base.init(rng, batch) | {"a_stats": jnp.ones(2), "b_stats": jnp.ones(2)}
+
+  def writing(branch):
+    def loss(params, batch, rng, step):
+      value, aux = base.losses[branch](params, batch, rng, step)
+      return value, Aux({}, dict(aux.writes) | {f"{branch}_stats": jnp.full(2, 3.0)})
+
+    return loss
+
+  method = Method(init, {name: writing(name) for name in ("a", "b")}, base.sample)
+  for every, steps in ((1, 2), (3, 4)):  # two updates of `a` in both
+    state, _ = _run({"a": _optimizer(ema=0.9, every=every), "b": _optimizer()}, method=method, steps=steps)
+    np.testing.assert_allclose(state.ema["a_stats"], 0.81 * 1 + 0.19 * 3, rtol=1e-6)
+    assert set(state.ema) == {"a", "a_stats"}
+    np.testing.assert_array_equal(step.averaged(state)["b_stats"], 3.0)
+
+
 @pytest.mark.parametrize("parts", [2, 4])
 def test_accumulation_equals_one_batch(parts):
   video = jax.random.normal(jax.random.key(1), (4, 1, 2, 2, 1))

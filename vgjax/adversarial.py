@@ -3,12 +3,12 @@
 Each is a pair of functions of scores, `[batch, ...]`, of any shape; larger is more real. With C the critic
 and s its scores of real (r) and of made videos (f), means over all entries:
 
-  name            critic                                        generator                  between real and
-  made nonsaturating   softplus(-s_r) + softplus(s_f)                softplus(-s_f)             0
-  saturating      softplus(-s_r) + softplus(s_f)                -softplus(s_f)             0
-  least_squares   ((s_r - 1)^2 + s_f^2) / 2                     (s_f - 1)^2 / 2            1/2
-  hinge           relu(1 - s_r) + relu(1 + s_f)                 -s_f                       0
-  wasserstein     s_f - s_r                                     -s_f                       none
+  name            critic                            generator         boundary
+  nonsaturating   softplus(-s_r) + softplus(s_f)    softplus(-s_f)    0
+  saturating      softplus(-s_r) + softplus(s_f)    -softplus(s_f)    0
+  least_squares   ((s_r - 1)^2 + s_f^2) / 2         (s_f - 1)^2 / 2   1/2
+  hinge           relu(1 - s_r) + relu(1 + s_f)     -s_f              0
+  wasserstein     s_f - s_r                         -s_f              none
 
 The first two are binary cross-entropy on logits (Goodfellow et al. 2014, arXiv:1406.2661; `saturating` is the
 minimax game, whose gradient fades where the critic is sure); then Mao et al. 2017 (arXiv:1611.04076), Lim and

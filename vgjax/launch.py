@@ -16,7 +16,11 @@ Of a run that draws content and motion apart, eight contents with eight motions 
 Each file in configs/ says at its top what it trains, on what hardware, and for how long.
 """
 
+import contextlib
 import errno
+import functools
+import io
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
@@ -28,7 +32,7 @@ from ml_collections import ConfigDict, config_flags
 
 from vgjax import devices, saved_config, swap
 from vgjax.build import build
-from vgjax.errors import VgjaxError
+from vgjax.errors import VgjaxError, WorkdirError
 from vgjax.evaluate import Report, evaluate
 from vgjax.restore import open_state
 from vgjax.sample import write_samples
@@ -82,7 +86,7 @@ def main(argv: Sequence[str]) -> None:
     _work(_CONFIG.value, _workdir())
   except VgjaxError as error:
     # For the reader to mend, and the message says how; a traceback would only hide it.
-    _fail(str(error))
+    _fail(str(error), at_once=isinstance(error, WorkdirError))
   except OSError as error:
     if error.errno not in _NO_ROOM:
       raise
@@ -127,10 +131,16 @@ def _tell(report: Report) -> None:
 
 
 def _fail(message: str, *, at_once: bool = False) -> NoReturn:
-  print(f"\nvgjax: {message}", file=sys.stderr, flush=True)
-  if at_once:  # threads that still try to write would complain below the message
-    sys.stdout.flush()
-    os._exit(1)
+  """Ends the program with `message` last; `at_once` where threads still try to write, and would complain."""
+  say = functools.partial(print, f"\nvgjax: {message}", file=sys.stderr, flush=True)
+  if at_once:
+    with contextlib.redirect_stderr(io.StringIO()):
+      say()
+      sys.stdout.flush()
+      for worker in multiprocessing.active_children():
+        worker.kill()
+      os._exit(1)
+  say()
   sys.exit(1)
 
 

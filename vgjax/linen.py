@@ -54,6 +54,7 @@ def wrap(module: nn.Module, branch: str) -> Model:
     reads_ends=getattr(module, "reads_ends", False),
     reads=_reads(module),
     latents=getattr(module, "latents", None),
+    classes=getattr(module, "classes", 0) or getattr(module, "categories", 0),
   )
 
 

@@ -64,7 +64,8 @@ def make(
       update; or None.
     decay_mask: weight decay applies to parameters whose path matches this regular expression.
     every: update on every n-th step only.
-    ema: decay of the average that evaluation uses, for example 0.999.
+    ema: decay of the average that evaluation uses, for example 0.999. Running statistics of the branch's
+      normalisation are averaged with its parameters.
     branch: how errors name this part of the config.
     **arguments: further arguments of the optax function.
   """

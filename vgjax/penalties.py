@@ -1,12 +1,17 @@
 """Penalties on a critic's gradient by the video, which keep it from being too steep.
 
+  name       what is penalised
   gradient   E (|grad C(x)| - 1)^2, x between a real and a made video (Gulrajani et al. 2017,
   arXiv:1704.00028) r1         E |grad C(x)|^2 / 2, x real (Mescheder et al. 2018, arXiv:1801.04406)
   r2         the same at made videos
 
-The gradient is of the sum of a video's scores, so one video must not be seen in another's score: a critic
-with batch normalisation cannot be penalised. `every = n` computes a penalty on every n-th step only and
-counts it n times there (lazy regularisation, Karras et al. 2020, arXiv:1912.04958).
+A critic of n scores a video, of its patches or frames, counts as n critics: |grad C|^2 is the mean of theirs,
+taken as |grad (s_1 + ... + s_n)|^2 / n, which it is where they do not overlap. With the plain sum in its
+place, n patches would be held back n times as much as one score. One video must not be seen in another's
+score: a critic with batch normalisation cannot be penalised.
+
+`every = n` computes a penalty on every n-th step only and counts it n times there (lazy regularisation,
+Karras et al. 2020, arXiv:1912.04958).
 """
 
 from collections.abc import Callable
@@ -54,9 +59,14 @@ def r2(*, weight=10.0, every=16):
 
 
 def _squared_gradient(score, video):
-  """[batch], the squared length of the gradient of each video's summed scores."""
-  slope = jax.grad(lambda video: jnp.sum(score(video).astype(jnp.float32)))(video)
-  return jnp.sum(jnp.square(slope.astype(jnp.float32)), axis=tuple(range(1, slope.ndim)))
+  """[batch], the squared length of the gradient of each video's score, the mean over its scores."""
+
+  def summed(video):
+    scores = score(video).astype(jnp.float32)
+    return jnp.sum(scores), scores.size // len(video)
+
+  slope, count = jax.grad(summed, has_aux=True)(video)
+  return jnp.sum(jnp.square(slope.astype(jnp.float32)), axis=tuple(range(1, slope.ndim))) / count
 
 
 def _lazy(penalty, weight, every) -> Penalty:

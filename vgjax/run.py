@@ -12,6 +12,7 @@ import numpy as np
 
 from vgjax import sharding, step
 from vgjax.data import loader
+from vgjax.errors import DataError
 from vgjax.optim import BranchOptimizer
 from vgjax.types import Array, Batch, Evaluator, Method, Model, Source, Task, TrainState
 
@@ -147,7 +148,19 @@ class Run:
     return loader.device_prefetch(batches, self.put)
 
   def put(self, batch: dict[str, np.ndarray]) -> Batch:
-    """This process's rows of a host batch, as global arrays."""
+    """This process's rows of a host batch, as global arrays.
+
+    Raises:
+      DataError: a label that a model has no class for.
+    """
+    for branch, model in self.models.items():
+      if model.classes and "label" in batch:
+        wrong = [int(label) for label in batch["label"].ravel() if not 0 <= label < model.classes]
+        if wrong:
+          raise DataError(
+            f"config.data gives the label {wrong[0]}, but config.models.{branch} knows 0 to"
+            f" {model.classes - 1}; set its `classes` (or `categories`) to the number of labels"
+          )
     return sharding.put_batch(batch, self.mesh)
 
   def batches(

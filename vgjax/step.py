@@ -37,9 +37,11 @@ def make_init(method: Method, task: Task, optimizers: Mapping[str, BranchOptimiz
       opt={branch: o.transform.init(params[branch]) for branch, o in optimizers.items()},
       ema={
         # A copy: the donated state must not hold one buffer twice.
-        branch: jax.tree.map(jnp.copy, params[branch])
+        name: jax.tree.map(jnp.copy, params[name])
         for branch, o in optimizers.items()
         if o.ema is not None
+        for name in _averages(branch)
+        if name in params
       },
       rng=jax.random.key_data(rng_train),
     )
@@ -68,32 +70,32 @@ def make_update(
       transform = optax.with_extra_args_support(optimizer.transform)
 
       def learn(operands, branch=branch, optimizer=optimizer, transform=transform):
-        value, opt_state, average = operands
+        value, opt_state, averages = operands
         loss, aux, gradient = _gradient(
           method, branch, state.params | {branch: value}, batch, rng_loss, state.step, accumulate
         )
         # What bounds a normalisation's scale, a projection may, reads the statistics beside the parameters.
-        stats = (state.params | dict(aux.writes)).get(f"{branch}_stats")
-        change, opt_state = transform.update(gradient, opt_state, value, stats=stats)
+        now = state.params | dict(aux.writes)
+        change, opt_state = transform.update(gradient, opt_state, value, stats=now.get(f"{branch}_stats"))
         value = optax.apply_updates(value, change)
-        if average is not None:
-          average = optax.incremental_update(value, average, 1.0 - optimizer.ema)
+        if averages:
+          now = {name: (now | {branch: value})[name] for name in averages}
+          averages = optax.incremental_update(now, averages, 1.0 - optimizer.ema)
         report = {
           "loss": loss,
           "grad_norm": optax.tree.norm(gradient),
           "lr": optimizer.schedule(state.step // optimizer.every),
         } | dict(aux.metrics)
         report = {name: jnp.asarray(number, jnp.float32) for name, number in report.items()}
-        return (value, opt_state, average), report, dict(aux.writes)
+        return (value, opt_state, averages), report, dict(aux.writes)
 
-      operands = (params[branch], opt[branch], ema.get(branch))
+      operands = (params[branch], opt[branch], {name: ema[name] for name in _averages(branch) if name in ema})
       if optimizer.every == 1:
         done = learn(operands)
       else:
         done = _every(optimizer.every, state, learn, operands)
-      (params[branch], opt[branch], average), report, wrote = done
-      if average is not None:
-        ema[branch] = average
+      (params[branch], opt[branch], averages), report, wrote = done
+      ema |= averages
       metrics |= {f"{branch}/{name}": number for name, number in report.items()}
       writes |= wrote
 
@@ -101,6 +103,14 @@ def make_update(
     return state, metrics
 
   return update
+
+
+def _averages(branch):
+  """What has a moving average if a branch has one: its parameters, and the statistics that go with them.
+
+  Averaged parameters do not have the activations of the latest ones, so the latest statistics are not theirs.
+  """
+  return branch, f"{branch}_stats"
 
 
 def _every(every, state, learn, operands):

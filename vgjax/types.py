@@ -62,6 +62,9 @@ class Model(NamedTuple):
     reads: what `apply` has keywords for beside the video: `truth`, the true video, for what only training
       may see (the posterior of a variational model, a privileged teacher); any other name is an array
       [batch, time, ...] of the batch, such as `action`, which is always there.
+    latents: `time -> {name: shape}` of what a generator draws for a video of `time` frames; None if it draws
+      nothing by itself.
+    classes: the number of labels that it knows, 0 to classes - 1; 0 if it reads none.
   """
 
   branch: str
@@ -72,6 +75,7 @@ class Model(NamedTuple):
   reads_ends: bool = False
   reads: tuple[str, ...] = ()
   latents: Callable[[int], dict[str, tuple[int, ...]]] | None = None
+  classes: int = 0
 
 
 Loss = Callable[[Params, Batch, Array, Array], tuple[Array, Aux]]
@@ -107,7 +111,10 @@ class Codec(NamedTuple):
 
 @flax.struct.dataclass
 class TrainState:
-  """All that a checkpoint holds. `opt` and `ema` have an entry for each branch that uses one."""
+  """All that a checkpoint holds. `opt` and `ema` have an entry for each branch that uses one.
+
+  With a branch its statistics, `<branch>_stats`, are averaged: averaged parameters need their own.
+  """
 
   step: Array
   params: Params

@@ -43,6 +43,7 @@ def get_config(variant: str = "") -> ConfigDict:
       evaluators=dict(
         grid=dict(name="grid", every=5000, split="valid", num_videos=8),
         distribution=dict(name="distribution", split="test", metrics=("fvd", "precision", "recall")),
+        critic=dict(name="critic", split="test"),
       ),
       checkpoint=dict(every=5000, keep=2),
       log=dict(every=100),
@@ -55,8 +56,8 @@ def get_config(variant: str = "") -> ConfigDict:
       config.update(steps=3000, batch_size=16)
       config.data.update(num_digits=1, size=32, digit_size=20)
       config.models.generator.channels = 32
-      config.models.image_critic.update(channels=16, levels=2, norm="none")
-      config.models.video_critic.update(channels=16, norm="none", time="halve")
+      config.models.image_critic.update(channels=32, levels=2, norm="none", use_bias=True)
+      config.models.video_critic.update(channels=16, norm="none", use_bias=True, time="halve")
       config.method.penalty = dict(name="r1", weight=1.0, every=8)
       for optimizer in config.optim.values():
         optimizer.update(learning_rate=1e-3, b1=0.0, b2=0.99)

@@ -4,10 +4,10 @@
 
 Videos are of blue and cyan shapes, sources of red and yellow ones; every other thing about them is drawn from
 the same names. Which video a source becomes is told by nothing but the cycle. The published network for
-frames of 128x128 and less (6 blocks), losses and optimizers; kernels see a frame's neighbours (`time=3`), and
-beside the critic of frames one of whole videos watches motion. Critics are normalised spectrally, the
-published ones by instance; the pool of 50 earlier videos is left out. The evaluator `frames` has no use here:
-validation has no pairs either. There are no published figures for this data. vgjax: not run at full length.
+frames of 128x128 and less (6 blocks), critics of frames, losses and optimizers; kernels see a frame's
+neighbours (`time=3`), and beside the critic of frames one of whole videos watches motion. The pool of 50
+earlier videos is left out. The evaluator `frames` has no use here: validation has no pairs either. There are
+no published figures for this data. vgjax: not run at full length.
 Variants: `cpu` (32x32, 8 frames, narrow; 2 cores); `smoke` (seconds on a CPU).
 """
 
@@ -17,8 +17,8 @@ from ml_collections import ConfigDict
 def get_config(variant: str = "") -> ConfigDict:
   adam = dict(name="adam", learning_rate=2e-4, b1=0.5, b2=0.999)
   generator = dict(name="cyclegan_resnet", channels=64, blocks=6, time=3)
-  of_frames = dict(name="critic2d", frames=4, levels=3, channels=64, patches=True, norm="spectral")
-  of_videos = dict(name="critic3d", levels=3, channels=32, patches=True, norm="spectral")
+  of_frames = dict(name="critic2d", frames=4, levels=3, fine=1, channels=64, patches=True, norm="instance")
+  of_videos = dict(name="critic3d", levels=3, channels=32, patches=True, norm="instance")
   config = ConfigDict(
     dict(
       seed=0,
@@ -58,6 +58,7 @@ def get_config(variant: str = "") -> ConfigDict:
       evaluators=dict(
         grid=dict(name="grid", every=5000, split="valid", num_videos=4, truth=False),
         distribution=dict(name="distribution", split="test", metrics=("fvd", "precision", "recall")),
+        critic=dict(name="critic", split="test"),
       ),
       checkpoint=dict(every=5000, keep=2),
       log=dict(every=100),

@@ -4,11 +4,10 @@
 
 The hint is the luma of each frame. Shape, place and background are seen in it, the colour only in how bright
 a shape is, and red and blue are alike in that. The published U-Net for frames of 64x64 (6 levels), losses and
-optimizers. The published critic sees patches of 70x70 pixels, 8 apart, in one frame; `critic2d` sees patches
-of 46x46, 16 apart (it has no layers of stride 1), and `critic3d` such patches of the video. Kernels of the
-generator see a frame's neighbours; with `models.generator.time = 1` every frame is translated by itself. On a
-black background, from edges, nothing was learned in 400 steps; why is not known. There are no published
-figures for this data. vgjax: not run at full length.
+optimizers, and for frames PatchGAN, which sees patches of 70x70 pixels; `critic3d` sees patches of the video.
+Kernels of the generator see a frame's neighbours; with `models.generator.time = 1` every frame is translated
+by itself. On a black background, from edges, nothing was learned in 400 steps; why is not known. There are no
+published figures for this data. vgjax: not run at full length.
 Variants: `cpu` (a quarter of the channels, 8 frames; 2 cores); `smoke` (seconds on a CPU).
 """
 
@@ -30,9 +29,9 @@ def get_config(variant: str = "") -> ConfigDict:
       models=dict(
         generator=dict(name="pix2pix_unet", channels=64, time=3),
         image_critic=dict(
-          name="critic2d", frames=4, levels=3, channels=64, patches=True, sees_hint=True, norm="batch"
+          name="critic2d", frames=4, levels=3, fine=1, channels=64, patches=True, sees_hint=True
         ),
-        video_critic=dict(name="critic3d", levels=3, channels=32, patches=True, sees_hint=True, norm="batch"),
+        video_critic=dict(name="critic3d", levels=3, channels=32, patches=True, sees_hint=True),
       ),
       method=dict(
         name="gan",

@@ -35,9 +35,9 @@ def get_config(variant: str = "") -> ConfigDict:
       models=dict(
         generator=dict(name="pix2pix_unet", channels=64, time=3),
         image_critic=dict(
-          name="critic2d", frames=4, levels=3, channels=64, patches=True, sees_hint=True, norm="batch"
+          name="critic2d", frames=4, levels=3, fine=1, channels=64, patches=True, sees_hint=True
         ),
-        video_critic=dict(name="critic3d", levels=3, channels=32, patches=True, sees_hint=True, norm="batch"),
+        video_critic=dict(name="critic3d", levels=3, channels=32, patches=True, sees_hint=True),
       ),
       method=dict(
         name="gan",

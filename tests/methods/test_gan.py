@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import vgjax
+from tests import all_configs
 from vgjax import adversarial, configs, optim, step
-from vgjax.errors import ConfigError
+from vgjax.errors import ConfigError, DataError
 from vgjax.methods import gan
 from vgjax.models.layers.verdict import Verdict
 from vgjax.types import Model, Output
@@ -202,3 +204,15 @@ def test_what_both_losses_need_is_computed_once():
   apart = sum(flops(lambda params, b=branch: gradients(params, [b])) for branch in names)
   saved = apart - flops(lambda params: gradients(params, list(names)))
   assert saved == pytest.approx(flops(forward), rel=0.1)
+
+
+def test_a_label_beyond_the_classes_is_an_error():
+  """Of a class that is not there a lookup would be no number."""
+  config = vgjax.load_config(all_configs.ROOT / "moving_shapes/dvdgan.py:smoke")
+  run = vgjax.build(config)
+  known = config.models.generator.classes
+  known, number = config.models.generator.classes, run.mesh.size
+  run.put({"label": np.full(number, known - 1)})
+  for wrong in (known, -1):
+    with pytest.raises(DataError, match=f"label {wrong}, but config.models.generator knows 0 to {known - 1}"):
+      run.put({"label": np.full(number, wrong)})

@@ -156,6 +156,22 @@ def test_spectral_norm_holds_the_largest_singular_value_at_one():
   assert float(found) == pytest.approx(largest, rel=1e-4)
 
 
+def test_a_critic_tells_grey_from_black_or_says_that_it_cannot():
+  """Without biases and normalisation scores grow with the contrast, so both would have one sign."""
+  module = configs.find("models", "critic2d", "").Module
+  grey, mask = jnp.full((2, 1, 8, 8, 1), -0.25), jnp.zeros((2, 1, 8, 8, 1))
+  with pytest.raises(ValueError, match="use_bias=True"):
+    linen.wrap(module(channels=2, norm="none", use_bias=False), "critic").init(
+      jax.random.key(0), grey, grey, mask
+    )
+  model = linen.wrap(module(channels=2, norm="none", levels=1), "critic")
+  params = model.init(jax.random.key(0), grey, grey, mask)
+  params["critic"]["body"]["scores"]["bias"] += 1.0
+  score = lambda video: float(model.apply(params, video, grey, mask).value.scores[0, 0, 0, 0])
+  assert score(4 * grey) - 1 == pytest.approx(4 * (score(grey) - 1), rel=1e-5)
+  assert score(4 * grey) != pytest.approx(4 * score(grey), rel=1e-2)
+
+
 def count(name, shape, **fields):
   """The number of parameters, nothing is computed."""
   model = linen.wrap(configs.find("models", name, "").Module(**fields), "model")
@@ -198,3 +214,25 @@ def test_published_sizes():
   assert count("critic3d", mocogan, time="slide", use_bias=False) == video
   patches = 64 * (3 * 64 + 64 * 128 + 128 * 256 + 256) + 2 * (128 + 256)
   assert count("critic3d", mocogan, levels=3, time="slide", patches=True, use_bias=False) == patches
+  patch = 16 * (7 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512) + 64 + 128 + 256 + 512 + 1
+  seen = dict(levels=3, fine=1, patches=True, sees_hint=True)
+  assert count("critic2d", vgan, **seen) == patch + 2 * (128 + 256 + 512)
+
+
+def test_patchgan_sees_70_pixels_8_apart():
+  """30x30 scores of 256x256 pixels, as published: those of a changed pixel, and no others, change."""
+  options = dict(channels=2, levels=3, fine=1, patches=True, norm="none", frames=1)
+  model = linen.wrap(configs.find("models", "critic2d", "").Module(**options), "critic")
+  video, mask = jnp.zeros((1, 1, 256, 256, 1)), jnp.zeros((1, 1, 256, 256, 1))
+  params = model.init(jax.random.key(0), video, video, mask)
+
+  @jax.jit
+  def slope(row):
+    score = lambda video: model.apply(params, video, video, mask).value.scores
+    assert score(video).shape == (1, 1, 30, 30)
+    pixels = jax.random.normal(jax.random.key(1), video.shape)
+    return jax.grad(lambda video: score(video)[0, 0, row, 15])(pixels)
+
+  for row in (14, 15):
+    seen = np.flatnonzero(np.abs(slope(row)).sum((0, 1, 3, 4)))
+    assert (seen[0], len(seen)) == (8 * row - 23, 70)

@@ -1,11 +1,12 @@
 """A critic of single frames, some of each video drawn at random: it knows what frames look like, not motion.
 
 With `frames=1`, `patches=True`, `levels=3`, `use_bias=False` it is MoCoGAN's image critic (Tulyakov et al.
-2018, arXiv:1707.04993); with 8 frames it does the work of DVD-GAN's spatial critic (Clark et al. 2019,
-arXiv:1907.06571), with plain layers in place of residual ones.
+2018, arXiv:1707.04993); with `patches=True`, `levels=3`, `fine=1`, `sees_hint=True` PatchGAN, which scores
+70x70 pixels (Isola et al. 2017, arXiv:1611.07004), with the mask as one more channel; with 8 frames it does
+the work of DVD-GAN's spatial critic (Clark et al. 2019, arXiv:1907.06571), with plain layers in place of
+residual ones.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -27,13 +28,13 @@ class Critic2D(nn.Module):
     frames: how many of each video are judged, drawn without replacement; 0 for all of them.
     channels: of the first layer; each layer has twice as many as the one before.
     levels: layers that halve height and width; None: until 4 to 7 pixels are left.
-    norm: "batch", "spectral" or "none".
+    norm: "batch", "instance", "spectral" or "none".
     patches: scores of patches instead of one a frame.
+    fine: layers that keep the size, after those that halve it; patches are then scored at every pixel.
     sees_hint: whether hint and mask are judged with the frame.
     classes: number of labels, read by projection; 0 for none.
     conditions: what else is read: "text", "audio", "action".
     use_bias: whether convolutions have one.
-    kernel_init: initial values of kernels.
     dtype: compute type.
   """
 
@@ -42,11 +43,11 @@ class Critic2D(nn.Module):
   levels: int | None = None
   norm: str = "batch"
   patches: bool = False
+  fine: int = 0
   sees_hint: bool = False
   classes: int = 0
   conditions: tuple[str, ...] = ()
   use_bias: bool = True
-  kernel_init: Callable = nn.initializers.normal(0.02)
   dtype: Any = jnp.float32
 
   @property
@@ -74,8 +75,8 @@ class Critic2D(nn.Module):
     if count < x.shape[1]:
       x = self._choose(x, count)
     body = Critic(
-      self.channels, self.levels, self.norm, self.patches, "halve", self.use_bias, self.classes, 0,
-      self.kernel_init, self.dtype, name="body",
+      self.channels, self.levels, self.norm, self.patches, self.fine, "halve", self.use_bias, self.classes,
+      categories=0, dtype=self.dtype, name="body",
     )  # fmt: skip
     read = {name: jnp.repeat(array, count, axis=0) for name, array in read.items()}
     verdict = body(rearrange(x, "b t h w c -> (b t) h w c"), read, train=train)

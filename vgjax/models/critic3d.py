@@ -5,7 +5,6 @@ not the two of a softmax. With `time="slide"`, `use_bias=False` it is MoCoGAN's 
 2018, arXiv:1707.04993), which halves height and width only; with `patches=True` its patch critic.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -24,8 +23,10 @@ class Critic3D(nn.Module):
   Attributes:
     channels: of the first layer; each layer has twice as many as the one before.
     levels: layers that halve height and width; None: until 4 to 7 pixels are left.
-    norm: "batch", "spectral" or "none".
+    norm: "batch", "instance", "spectral" or "none".
     patches: scores of patches instead of one a video.
+    fine: layers that keep height and width, after those that halve them; patches are then scored at every
+      pixel of what is left.
     time: "halve" or "slide", see `layers/critic.py`.
     downsample: the video is averaged over squares of this side first, as DVD-GAN's temporal critic has it.
     sees_hint: whether hint and mask are judged with the video, as a translation's must be.
@@ -33,7 +34,6 @@ class Critic3D(nn.Module):
     categories: number of labels that the critic tells, with the loss `category`; 0 for none.
     conditions: what else is read: "text", "audio", "action".
     use_bias: whether convolutions have one.
-    kernel_init: initial values of kernels.
     dtype: compute type.
   """
 
@@ -41,6 +41,7 @@ class Critic3D(nn.Module):
   levels: int | None = None
   norm: str = "batch"
   patches: bool = False
+  fine: int = 0
   time: str = "halve"
   downsample: int = 1
   sees_hint: bool = False
@@ -48,7 +49,6 @@ class Critic3D(nn.Module):
   categories: int = 0
   conditions: tuple[str, ...] = ()
   use_bias: bool = True
-  kernel_init: Callable = nn.initializers.normal(0.02)
   dtype: Any = jnp.float32
 
   @property
@@ -74,8 +74,8 @@ class Critic3D(nn.Module):
       square = (1, self.downsample, self.downsample)
       x = nn.avg_pool(x, square, square)
     body = Critic(
-      self.channels, self.levels, self.norm, self.patches, self.time, self.use_bias, self.classes,
-      self.categories, self.kernel_init, self.dtype, name="body",
+      self.channels, self.levels, self.norm, self.patches, self.fine, self.time, self.use_bias, self.classes,
+      self.categories, self.dtype, name="body",
     )  # fmt: skip
     return body(x, read, train=train)
 

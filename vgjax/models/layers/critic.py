@@ -3,14 +3,18 @@
   convolution, leaky ReLU 0.2; then convolution, normalisation, leaky ReLU 0.2 with twice the channels, until
   4 to 7 pixels a side are left; then one convolution over all that is left, or over each patch
 
-Normalisation is "batch" (DCGAN's; no gradient penalty goes with it), "spectral" (Miyato et al. 2018,
-arXiv:1802.05957: kernels divided by their largest singular value, no other normalisation) or "none".
+Normalisation is "batch" (DCGAN's; no gradient penalty goes with it), "instance" (CycleGAN's), "spectral"
+(Miyato et al. 2018, arXiv:1802.05957: kernels divided by their largest singular value, no other
+normalisation) or "none". Kernels start at N(0, 0.02), as DCGAN's; without normalisation a video would fade on
+its way through narrow layers of such, so He's initial values stand in (He et al. 2015, arXiv:1502.01852), as
+in WGAN-GP's program.
+
 Conditions enter by projection (Miyato and Koyama 2018, arXiv:1802.05637): their vector times the mean of the
 last features is added to the score. `categories` gives the scores company: logits of the label, whose
 cross-entropy is the loss `category` (Odena et al. 2017, arXiv:1610.09585; MoCoGAN).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,12 +23,13 @@ from flax import linen as nn
 
 from vgjax.models.layers.conditions import Conditions
 from vgjax.models.layers.conv import Conv
+from vgjax.models.layers.frames import instance_norm
 from vgjax.models.layers.grow import near_one
 from vgjax.models.layers.norm import BatchNorm
 from vgjax.models.layers.verdict import Verdict
 
 Array = Any
-NORMS = ("batch", "spectral", "none")
+NORMS = ("batch", "instance", "spectral", "none")
 
 
 class Critic(nn.Module):
@@ -33,13 +38,14 @@ class Critic(nn.Module):
   Attributes:
     channels: of the first layer.
     levels: layers that halve the sides; None: until 4 to 7 pixels are left along the shorter one.
-    norm: "batch", "spectral" or "none".
-    patches: whether the last layer scores every patch it sees, with stride 2, as PatchGAN does.
+    norm: "batch", "instance", "spectral" or "none".
+    patches: whether the last layer scores every patch it sees, rather than all that is left as one.
+    fine: layers that keep the sides, after those that halve them. With any, patches are scored at every
+      pixel, else at every other one. PatchGAN (Isola et al. 2017, arXiv:1611.07004) has levels=3, fine=1.
     time: what a layer does along time: "halve" it, or "slide" over it without a border.
     use_bias: whether convolutions have one.
     classes: labels that are read by projection.
     categories: labels that are told, with the loss `category`.
-    kernel_init: initial values of kernels.
     dtype: compute type.
   """
 
@@ -47,11 +53,11 @@ class Critic(nn.Module):
   levels: int | None = None
   norm: str = "batch"
   patches: bool = False
+  fine: int = 0
   time: str = "halve"
   use_bias: bool = True
   classes: int = 0
   categories: int = 0
-  kernel_init: Callable = nn.initializers.normal(0.02)
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -67,18 +73,25 @@ class Critic(nn.Module):
       raise ValueError(
         f'a critic has norm in {NORMS} and time "halve" or "slide", not {self.norm}, {self.time}'
       )
+    if not self.use_bias and self.norm in ("spectral", "none"):
+      raise ValueError(
+        f'a critic with norm="{self.norm}" needs use_bias=True: without either, a video of half the contrast'
+        " has half the score, so grey cannot be told from black"
+      )
     side = min(x.shape[-3:-1])
     levels = max(1, (side // 4).bit_length() - 1) if self.levels is None else self.levels
     x, features = x.astype(self.dtype), []
-    for level in range(levels):
-      window, strides, padding = self._geometry(x.shape[1:-1])
+    for level in range(levels + self.fine):
+      window, strides, padding = self._geometry(x.shape[1:-1], halve=level < levels)
       x = self._conv(self.channels * 2**level, window, strides, padding, f"down_{level}", train)(x)
       if self.norm == "batch" and level:
         x = BatchNorm(not train, scale_init=near_one, dtype=self.dtype, name=f"norm_{level}")(x)
+      elif self.norm == "instance" and level:
+        x = instance_norm(x)
       x = nn.leaky_relu(x, 0.2)
       features.append(x)
     if self.patches:
-      window, strides, padding = self._geometry(x.shape[1:-1])
+      window, strides, padding = self._geometry(x.shape[1:-1], halve=not self.fine)
     else:
       window, strides, padding = x.shape[1:-1], 1, "VALID"
       if x.ndim == 5 and self.time == "slide":
@@ -97,11 +110,11 @@ class Critic(nn.Module):
       scores += match.astype(jnp.float32).reshape(-1, *[1] * (scores.ndim - 1))
     return Verdict(scores, tuple(features))
 
-  def _geometry(self, size: Sequence[int]):
-    """Window, strides and padding of a layer that halves a map of this size."""
-    window, strides, padding = [4, 4], [2, 2], [1, 1]
+  def _geometry(self, size: Sequence[int], *, halve: bool):
+    """Window, strides and padding of a layer over a map of this size."""
+    window, strides, padding = [4, 4], [2, 2] if halve else [1, 1], [1, 1]
     if len(size) == 3:
-      halves = self.time == "halve" and size[0] > 1
+      halves = halve and self.time == "halve" and size[0] > 1
       slides = min(4, size[0]) if self.time == "slide" else 1
       window.insert(0, 4 if halves else slides)
       strides.insert(0, 2 if halves else 1)
@@ -109,10 +122,17 @@ class Critic(nn.Module):
     return tuple(window), tuple(strides), tuple(padding)
 
   def _conv(self, features, window, strides, padding, name, train):
+    init = nn.initializers.he_normal() if self.norm == "none" else nn.initializers.normal(0.02)
     conv = Conv(
-      features, window, strides, padding, use_bias=self.use_bias, kernel_init=self.kernel_init,
-      dtype=self.dtype, name=name,
-    )  # fmt: skip
+      features,
+      window,
+      strides,
+      padding,
+      use_bias=self.use_bias,
+      kernel_init=init,
+      dtype=self.dtype,
+      name=name,
+    )
     if self.norm != "spectral":
       return conv
     normalised = nn.SpectralNorm(conv, collection_name="batch_stats", name=f"{name}_norm")
