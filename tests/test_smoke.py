@@ -1,5 +1,7 @@
 """Every config in configs/ trains, evaluates, samples and resumes in its smoke variant."""
 
+import runpy
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,18 @@ def test_full_variant_builds(name, tmp_path):
   config.mesh = dict(data=1)
   run = vgjax.build(config)
   assert run.num_parameters()[next(iter(run.optimizers))] > 1000
+
+
+def _gans():
+  """Every model of the configs that have all GANs in one file."""
+  for name in ("moving_mnist/gan.py", "own_video/gan.py", "public/coinrun_gan.py"):
+    for model in runpy.run_path(all_configs.ROOT / name)["MODELS"]:
+      yield f"{name}:{model}"
+
+
+@pytest.mark.parametrize("name", _gans())
+def test_every_gan_of_a_file_of_gans_builds(name, tmp_path):
+  config = vgjax.load_config(all_configs.ROOT / name)
+  all_configs.give_data(name.partition(":")[0], config, tmp_path / "videos")
+  config.mesh = dict(data=1)
+  assert vgjax.build(config).num_parameters()["generator"] > 1000

@@ -126,4 +126,4 @@ def coinrun(root):
 MAKE = {
   make.__name__: make
   for make in (ucf101, kth, bair, kinetics, ssv2, sky_timelapse, moving_mnist_test, coinrun)
-} | {"coinrun_actions": coinrun}
+} | {"coinrun_actions": coinrun, "coinrun_gan": coinrun}

@@ -1,0 +1,55 @@
+"""Clips like your own videos, from noise: any of the video GANs of `configs/moving_shapes`, on a folder.
+
+  python -m vgjax.launch --config configs/own_video/gan.py:mocogan --config.data.path=videos --workdir runs/a
+
+`mocogan` is what you get without a name. Then eight contents with eight motions, as one sheet and one video:
+
+  python -m vgjax.launch --mode=sample --workdir runs/a --sample.content=0:7 --sample.motion=0:7
+
+Clips at 8 frames a second, all that each video has. The model and its critics, losses and optimizers are
+those of the file of that name. What critics see is augmented, which keeps them from learning a small folder
+by heart. Meant for one GPU, and for hundreds of clips that are alike. To read the classes of the first
+folders, set `data.labels = "folder"`, and the `classes` of generator and critics to their number. There is no
+published figure. vgjax: not run at full length, on any hardware.
+
+Variants:
+  MODEL        dcgan2d, dcgan3d, dense (16x16), dvdgan, mocogan, stylegan_v, tgan, vgan: 64x64 and the length
+               of that file, 16 or 32 frames
+  MODEL-cpu    small and narrow, as the `cpu` variant of that model
+  MODEL-smoke  seconds on a CPU
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from vgjax import load_config
+
+MODELS = ("dcgan2d", "dcgan3d", "dense", "dvdgan", "mocogan", "stylegan_v", "tgan", "vgan")
+
+
+def get_config(variant: str = "") -> ConfigDict:
+  model, _, size = variant.partition("-")
+  if model in ("", "smoke"):
+    model, size = "mocogan", model
+  if model not in MODELS or size not in ("", "cpu", "smoke"):
+    raise ValueError(f'no variant "{variant}"; there are: {", ".join(MODELS)}, and each with -cpu and -smoke')
+  config = load_config(Path(__file__).parents[1] / f"moving_shapes/{model}.py:{size}")
+  shapes = config.data
+  with config.unlocked():
+    config.data = dict(
+      name="video_folder",
+      path="videos",
+      time=shapes.time,
+      fps=8.0,
+      size=shapes.size,
+      clips_per_video=None,
+      labels=None,
+    )
+    config.method.augment = ("flip", "color", "translation", "cutout")
+    if "swap" in config.evaluators:
+      del config.evaluators.swap  # it reads shapes
+    for part in config.models.values():
+      if "classes" in part:
+        part.classes = 0
+  return config
