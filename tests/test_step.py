@@ -77,9 +77,12 @@ def test_skipped_branch_costs_nothing():
 
 
 def test_ema_follows_and_is_sampled():
-  state, _ = _run({"a": _optimizer(ema=0.9), "b": _optimizer()})
-  expected = 0.9 * 1.0 + 0.1 * np.asarray(state.params["a"])
-  np.testing.assert_allclose(state.ema["a"], expected, rtol=1e-6)
+  """The first parameters are soon forgotten: of the n-th update at most (1 + n) / (10 + n) is kept."""
+  expected = 1.0
+  for steps, kept in ((1, 1 / 10), (2, 2 / 11), (3, 0.2)):
+    state, _ = _run({"a": _optimizer(ema=0.2), "b": _optimizer()}, steps=steps)
+    expected = kept * expected + (1 - kept) * np.asarray(state.params["a"])
+    np.testing.assert_allclose(state.ema["a"], expected, rtol=1e-6)
   assert "b" not in state.ema
   np.testing.assert_array_equal(step.averaged(state)["a"], state.ema["a"])
   np.testing.assert_array_equal(step.averaged(state)["b"], state.params["b"])
@@ -102,7 +105,8 @@ def test_statistics_are_averaged_with_their_parameters():
   method = Method(init, {name: writing(name) for name in ("a", "b")}, base.sample)
   for every, steps in ((1, 2), (3, 4)):  # two updates of `a` in both
     state, _ = _run({"a": _optimizer(ema=0.9, every=every), "b": _optimizer()}, method=method, steps=steps)
-    np.testing.assert_allclose(state.ema["a_stats"], 0.81 * 1 + 0.19 * 3, rtol=1e-6)
+    first = 1 / 10 * 2 / 11  # what is left of it
+    np.testing.assert_allclose(state.ema["a_stats"], first * 1 + (1 - first) * 3, rtol=1e-6)
     assert set(state.ema) == {"a", "a_stats"}
     np.testing.assert_array_equal(step.averaged(state)["b_stats"], 3.0)
 

@@ -64,8 +64,9 @@ def make(
       update; or None.
     decay_mask: weight decay applies to parameters whose path matches this regular expression.
     every: update on every n-th step only.
-    ema: decay of the average that evaluation uses, for example 0.999. Running statistics of the branch's
-      normalisation are averaged with its parameters.
+    ema: decay of the average that evaluation uses, for example 0.999; after n updates it is at most
+      (1 + n) / (10 + n), as TensorFlow has it, so that early averages are not those of the first parameters.
+      Running statistics of the branch's normalisation are averaged with its parameters.
     branch: how errors name this part of the config.
     **arguments: further arguments of the optax function.
   """

@@ -80,7 +80,9 @@ def make_update(
         value = optax.apply_updates(value, change)
         if averages:
           now = {name: (now | {branch: value})[name] for name in averages}
-          averages = optax.incremental_update(now, averages, 1.0 - optimizer.ema)
+          updates = state.step // optimizer.every
+          decay = jnp.minimum(optimizer.ema, (1.0 + updates) / (10.0 + updates))
+          averages = optax.incremental_update(now, averages, 1.0 - decay)
         report = {
           "loss": loss,
           "grad_norm": optax.tree.norm(gradient),
