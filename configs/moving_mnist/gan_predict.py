@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 
 def get_config(variant: str = "") -> ConfigDict:
-  critic = dict(name="adam", learning_rate=4e-4, b1=0.0, b2=0.99)
+  critic = dict(name="adam", learning_rate=1e-3, b1=0.0, b2=0.99)
   config = ConfigDict(
     dict(
       seed=0,
@@ -41,7 +41,7 @@ def get_config(variant: str = "") -> ConfigDict:
       method=dict(
         name="gan",
         losses=dict(mse=1.0),
-        weights=dict(image_critic=1e-3, video_critic=1e-3),
+        weights=dict(image_critic=0.01, video_critic=0.01),
         penalty=dict(name="r1", weight=0.1, every=8),
       ),
       optim=dict(

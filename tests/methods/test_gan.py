@@ -216,3 +216,15 @@ def test_a_label_beyond_the_classes_is_an_error():
   for wrong in (known, -1):
     with pytest.raises(DataError, match=f"label {wrong}, but config.models.generator knows 0 to {known - 1}"):
       run.put({"label": np.full(number, wrong)})
+
+
+def test_a_run_in_continuous_time_samples_any_frame_rate():
+  """The same weights and seed at twice the rate: every other frame is one of the slower video's."""
+  path = f"{all_configs.ROOT}/moving_shapes/stylegan_v.py:smoke"
+  run = vgjax.build(vgjax.load_config(path))
+  state = run.init_state()
+  slow = vgjax.sample(run, state, num_videos=2, time=4).astype(int)
+  twice = vgjax.build(vgjax.load_config(path, models__generator__rate=2.0))
+  fast = vgjax.sample(twice, state, num_videos=2, time=7).astype(int)
+  assert np.abs(fast[:, ::2] - slow).max() <= 1  # a level of rounding
+  assert np.abs(fast[:, 1::2] - slow[:, :-1]).max() > 1  # and the others lie between
