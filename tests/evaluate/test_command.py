@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import vgjax
+from tests import all_configs
 from tests.metrics.fakes import FAKE, fake_features
 from vgjax.errors import MissingWeights
 from vgjax.evaluate.__main__ import main
@@ -194,3 +196,30 @@ def test_one_device_gives_what_eight_give(two, tmp_path):
     numbers.append(json.loads(out.read_text())["numbers"])
   for name, value in numbers[0].items():
     np.testing.assert_allclose(numbers[1][name], value, rtol=1e-5)
+
+
+def test_a_runs_figures_are_those_of_its_saved_samples(tmp_path):
+  """The evaluator of a run, and the command on its test videos and samples as files without loss."""
+  config = vgjax.load_config(f"{all_configs.ROOT}/moving_shapes/dcgan3d.py:smoke")
+  with config.unlocked():
+    part = dict(name="distribution", split="test", metrics=("fvd", "kvd"), num_videos=8)
+    config.evaluators = dict(distribution=part)
+  trained = vgjax.build(config, tmp_path / "run")
+  state = trained.init_state()
+  vgjax.evaluate(trained, state, split="test")
+  (written,) = (tmp_path / "run" / "evaluations").glob("*.json")
+  ours = json.loads(written.read_text())["numbers"]
+
+  source = trained.source("test")
+  real = [source.example(i, np.random.default_rng((0, i)))["video"] for i in range(8)]
+  fake = vgjax.sample(trained, state, split="test", num_videos=8)
+  for name, data in (("real", real), ("fake", fake)):
+    (tmp_path / name).mkdir()
+    for i, video in enumerate(data):
+      np.save(tmp_path / name / f"{i}.npy", video)
+  out = tmp_path / "out.json"
+  words = ("--metrics", "fvd,kvd", "--out", str(out))
+  assert run((tmp_path / "real", tmp_path / "fake"), *words) == 0
+  theirs = json.loads(out.read_text())["numbers"]
+  for name in ("fvd", "fvd/low", "fvd/high", "kvd"):
+    assert ours[f"distribution/{name}"] == pytest.approx(theirs[name], rel=1e-4) != 0, name
