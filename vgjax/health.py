@@ -19,8 +19,9 @@ AGAIN = 40  # logged steps before the same is said again
 ADVICE = {
   "collapse": (
     "the videos are nearly all alike (they differ {number:.0%} as much as real ones): mode collapse.",
-    'penalty=dict(name="r1"), a critic with norm="spectral", a larger batch, a smaller learning rate of the'
-    " generator; often the last checkpoint before is the one to go back to.",
+    "a config.optim.generator.learning_rate that is a fifth of the critics',"
+    ' penalty=dict(name="r1"), a critic with norm="spectral", a larger batch; often the last checkpoint'
+    " before is the one to go back to.",
   ),
   "frozen": (
     "the videos stand still (they change {number:.0%} as much as real ones).",
