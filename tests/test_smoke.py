@@ -66,7 +66,7 @@ def _gans():
       yield f"{name}:{model}"
 
 
-@pytest.mark.parametrize("name", _gans())
+@pytest.mark.parametrize("name", list(_gans()))
 def test_every_gan_of_a_file_of_gans_builds(name, tmp_path):
   config = vgjax.load_config(all_configs.ROOT / name)
   all_configs.give_data(name.partition(":")[0], config, tmp_path / "videos")

@@ -3,7 +3,7 @@
   python -m vgjax.launch --config configs/moving_mnist/gan.py:dcgan3d --workdir runs/dcgan3d_mnist
 
 The model and its critics, losses and optimizers are those of the file of that name; only the data are
-others: two digits, 64x64. `mocogan` is what you get without a name. Samples of MoCoGAN with content and
+others: two digits, 64x64. `dcgan3d` is what you get without a name. Samples of MoCoGAN with content and
 motion apart, `--mode=sample --sample.content=0:7 --sample.motion=0:7`, show a digit a row. There are no
 published figures for this data. vgjax: not run at full length.
 
@@ -25,7 +25,7 @@ MODELS = ("dcgan2d", "dcgan3d", "dense", "dvdgan", "mocogan", "stylegan_v", "tga
 def get_config(variant: str = "") -> ConfigDict:
   model, _, size = variant.partition("-")
   if model in ("", "smoke"):
-    model, size = "mocogan", model
+    model, size = "dcgan3d", model
   if model not in MODELS or size not in ("", "cpu", "smoke"):
     raise ValueError(f'no variant "{variant}"; there are: {", ".join(MODELS)}, and each with -cpu and -smoke')
   config = load_config(Path(__file__).parents[1] / f"moving_shapes/{model}.py:{size}")

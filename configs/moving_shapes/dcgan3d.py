@@ -62,8 +62,8 @@ def get_config(variant: str = "") -> ConfigDict:
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, time=8, num_videos=8)
-      config.models.generator.update(frames=8, latent=8, channels=4)
-      config.models.critic.channels = 4
+      config.models.generator.update(frames=8, latent=8, channels=8)
+      config.models.critic.channels = 8
       config.evaluators.grid.update(every=2, num_videos=4)
       del config.evaluators.distribution
     case _:

@@ -117,9 +117,9 @@ def coinrun(root):
   """One npz of many recordings: `video`, `action` and what else was recorded."""
   root.mkdir(parents=True, exist_ok=True)
   rng = np.random.default_rng(0)
-  video = rng.integers(0, 256, (12, 20, 16, 16, 3), dtype=np.uint8)
-  action = rng.integers(0, 15, (12, 20), dtype=np.uint8)
-  np.savez_compressed(root / "coinrun.npz", video=video, action=action, first=np.zeros((12, 20), bool))
+  video = rng.integers(0, 256, (12, 40, 16, 16, 3), dtype=np.uint8)
+  action = rng.integers(0, 15, (12, 40), dtype=np.uint8)
+  np.savez_compressed(root / "coinrun.npz", video=video, action=action, first=np.zeros((12, 40), bool))
   return dict(path=str(root / "coinrun.npz"))
 
 
