@@ -61,8 +61,9 @@ def test_full_variant_builds(name, tmp_path):
 
 def _gans():
   """Every model of the configs that have all GANs in one file."""
+  models = runpy.run_path(all_configs.ROOT / "moving_mnist/gan.py")["MODELS"]
   for name in ("moving_mnist/gan.py", "own_video/gan.py", "public/coinrun_gan.py"):
-    for model in runpy.run_path(all_configs.ROOT / name)["MODELS"]:
+    for model in models:
       yield f"{name}:{model}"
 
 

@@ -1,8 +1,8 @@
 """Penalties on a critic's gradient by the video, which keep it from being too steep.
 
   name       what is penalised
-  gradient   E (|grad C(x)| - 1)^2, x between a real and a made video (Gulrajani et al. 2017,
-  arXiv:1704.00028) r1         E |grad C(x)|^2 / 2, x real (Mescheder et al. 2018, arXiv:1801.04406)
+  gradient   E (|grad C(x)| - 1)^2, x between a real and a made one (Gulrajani et al. 2017, arXiv:1704.00028)
+  r1         E |grad C(x)|^2 / 2, x real (Mescheder et al. 2018, arXiv:1801.04406)
   r2         the same at made videos
 
 A critic of n scores a video, of its patches or frames, counts as n critics: |grad C|^2 is the mean of theirs,

@@ -155,8 +155,9 @@ class Run:
     """
     for branch, model in self.models.items():
       if model.classes and "label" in batch:
-        wrong = [int(label) for label in batch["label"].ravel() if not 0 <= label < model.classes]
-        if wrong:
+        labels = batch["label"]
+        wrong = labels[(labels < 0) | (labels >= model.classes)]
+        if wrong.size:
           raise DataError(
             f"config.data gives the label {wrong[0]}, but config.models.{branch} knows 0 to"
             f" {model.classes - 1}; set its `classes` (or `categories`) to the number of labels"

@@ -12,10 +12,9 @@ by heart. Meant for one GPU, and for hundreds of clips that are alike. To read t
 folders, set `data.labels = "folder"`, and the `classes` of generator and critics to their number. There is no
 published figure. vgjax: not run at full length, on any hardware.
 
-Variants:
-  MODEL        dcgan2d, dcgan3d, dense (16x16), dvdgan, mocogan, stylegan_v, tgan, vgan: 64x64 and the length
-               of that file, 16 or 32 frames
-  MODEL-cpu    small and narrow, as the `cpu` variant of that model
+Variants, as in `configs/moving_mnist/gan.py`:
+  MODEL        64x64 and the length of that file, 16 or 32 frames
+  MODEL-cpu    small and narrow
   MODEL-smoke  seconds on a CPU
 """
 
@@ -25,31 +24,16 @@ from ml_collections import ConfigDict
 
 from vgjax import load_config
 
-MODELS = ("dcgan2d", "dcgan3d", "dense", "dvdgan", "mocogan", "stylegan_v", "tgan", "vgan")
+DIGITS = Path(__file__).parents[1] / "moving_mnist/gan.py"
 
 
 def get_config(variant: str = "") -> ConfigDict:
-  model, _, size = variant.partition("-")
-  if model in ("", "smoke"):
-    model, size = "mocogan", model
-  if model not in MODELS or size not in ("", "cpu", "smoke"):
-    raise ValueError(f'no variant "{variant}"; there are: {", ".join(MODELS)}, and each with -cpu and -smoke')
-  config = load_config(Path(__file__).parents[1] / f"moving_shapes/{model}.py:{size}")
-  shapes = config.data
+  variant = {"": "mocogan", "smoke": "mocogan-smoke"}.get(variant, variant)
+  config = load_config(f"{DIGITS}:{variant}")
+  size, time = config.data.size, config.data.time
   with config.unlocked():
     config.data = dict(
-      name="video_folder",
-      path="videos",
-      time=shapes.time,
-      fps=8.0,
-      size=shapes.size,
-      clips_per_video=None,
-      labels=None,
+      name="video_folder", path="videos", time=time, fps=8.0, size=size, clips_per_video=None, labels=None
     )
     config.method.augment = ("flip", "color", "translation", "cutout")
-    if "swap" in config.evaluators:
-      del config.evaluators.swap  # it reads shapes
-    for part in config.models.values():
-      if "classes" in part:
-        part.classes = 0
   return config

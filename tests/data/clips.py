@@ -22,6 +22,23 @@ def number_of(frames):
   return np.rint(level / STEP).astype(int).tolist()
 
 
+def scene(seed, frames=30, size=(48, 64)):
+  """A moving scene of its own: soft waves in colour over a soft background, [time, height, width, 3]."""
+  random = np.random.default_rng(seed)
+  y, x = np.mgrid[: size[0], : size[1]] / max(size)
+  time = np.arange(frames)[:, None, None]
+  background = random.normal(0, 1, (6, 8))
+  background = np.kron(background, np.ones((size[0] // 6, size[1] // 8)))
+  wave = sum(
+    np.sin(
+      2 * np.pi * (random.uniform(1, 3) * x + random.uniform(1, 3) * y) + random.uniform(0.1, 0.4) * time
+    )
+    for _ in range(3)
+  )
+  light = 128 + 30 * background + 25 * wave
+  return np.clip(np.stack([light, light * 0.9, light * 0.7], -1), 0, 255).astype(np.uint8)
+
+
 def write(
   path, video, *, times=None, fps=10, codec="libx264", gop=12, pix_fmt="yuv420p", rotation=None, b_frames=2
 ):

@@ -12,27 +12,10 @@ from PIL import Image
 
 from tests.data import clips
 from vgjax.data.__main__ import main
-from vgjax.data.doctor import console, duplicates, examine
+from vgjax.data.doctor import console, examine
 from vgjax.data.manifest import Row, read_manifest, write_manifest
 
 ROOT = Path(__file__).parents[2]
-
-
-def scene(seed, frames=30, size=(48, 64)):
-  """A moving scene of its own: soft waves in colour over a soft background, [time, height, width, 3]."""
-  random = np.random.default_rng(seed)
-  y, x = np.mgrid[: size[0], : size[1]] / max(size)
-  time = np.arange(frames)[:, None, None]
-  background = random.normal(0, 1, (6, 8))
-  background = np.kron(background, np.ones((size[0] // 6, size[1] // 8)))
-  wave = sum(
-    np.sin(
-      2 * np.pi * (random.uniform(1, 3) * x + random.uniform(1, 3) * y) + random.uniform(0.1, 0.4) * time
-    )
-    for _ in range(3)
-  )
-  light = 128 + 30 * background + 25 * wave
-  return np.clip(np.stack([light, light * 0.9, light * 0.7], -1), 0, 255).astype(np.uint8)
 
 
 def doctor(folder, out, *options):
@@ -51,15 +34,17 @@ def sick(tmp_path_factory):
   """Twelve good videos, and one of each trouble."""
   root = tmp_path_factory.mktemp("sick")
   for number in range(12):
-    clips.write(root / f"good_{number:02}.mp4", scene(number))
+    clips.write(root / f"good_{number:02}.mp4", clips.scene(number))
   clips.write(root / "black.mp4", np.zeros((30, 48, 64, 3), np.uint8) + 5)
-  clips.write(root / "still.mp4", np.repeat(scene(50, 1), 30, axis=0))
-  clips.write(root / "short.mp4", scene(51, 8))
-  clips.write(root / "small.webm", scene(3)[:, ::2, ::2], codec="libvpx-vp9")  # good_03 in other clothes
-  clips.write(root / "times.mkv", scene(52), times=np.cumsum(np.tile([0.05, 0.15, 0.1], 10)))
+  clips.write(root / "still.mp4", np.repeat(clips.scene(50, 1), 30, axis=0))
+  clips.write(root / "short.mp4", clips.scene(51, 8))
+  clips.write(
+    root / "small.webm", clips.scene(3)[:, ::2, ::2], codec="libvpx-vp9"
+  )  # good_03 in other clothes
+  clips.write(root / "times.mkv", clips.scene(52), times=np.cumsum(np.tile([0.05, 0.15, 0.1], 10)))
   (root / "empty.mp4").write_bytes(b"")
   (root / "text.avi").write_text("this is no video")
-  whole = clips.write(root / "whole.mkv", scene(53)).read_bytes()
+  whole = clips.write(root / "whole.mkv", clips.scene(53)).read_bytes()
   (root / "cut.mkv").write_bytes(whole[: len(whole) // 2])
   (root / "whole.mkv").unlink()
   return root
@@ -132,98 +117,6 @@ def test_quick_reads_headers_only(sick, tmp_path):
   assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
-# -- near-duplicates
-
-
-@pytest.mark.parametrize(
-  "codec, suffix, scale, fps",
-  [
-    ("libx264", "mkv", 1, 10),
-    ("libvpx-vp9", "webm", 2, 10),
-    ("mpeg4", "avi", 1, 10),
-    ("libx264", "mp4", 3, 20),
-  ],
-)
-def test_other_encodings_and_sizes_are_the_same_video(tmp_path, codec, suffix, scale, fps):
-  first = clips.write(tmp_path / "a.mp4", scene(1, 40, (96, 128)))
-  video = scene(1, 40, (96, 128))[:, ::scale, ::scale][:, : 96 // scale // 2 * 2, : 128 // scale // 2 * 2]
-  second = clips.write(tmp_path / f"b.{suffix}", np.repeat(video, fps // 10, axis=0), fps=fps, codec=codec)
-  third = clips.write(tmp_path / "c.mp4", scene(2, 40))
-  looked = [examine.examine(examine.Job(str(p), p.name, False, False)) for p in (first, second, third)]
-  assert duplicates.near_duplicates(looked) == [[0, 1]]
-
-
-@pytest.mark.parametrize(
-  "copy",
-  [
-    lambda video: video[:, :, ::-1],  # mirrored
-    lambda video: video[:, 5:-5, 7:-7],  # 90 % of its sides, from the middle
-    lambda video: video[:, 10:-10, 13:-13],  # 80 %
-    lambda video: video[:, :, 16:-16],  # narrower, as high
-  ],
-)
-def test_mirrored_and_cropped_copies_are_the_same_video(tmp_path, copy):
-  videos = [scene(1, 40, (96, 128)), copy(scene(1, 40, (96, 128))), scene(2, 40, (96, 128))]
-  videos.append(scene(2, 40, (96, 128))[:, ::-1])  # upside down is not looked for
-  looked = []
-  for number, video in enumerate(videos):
-    path = clips.write(tmp_path / f"{number}.mp4", video)
-    looked.append(examine.examine(examine.Job(str(path), path.name, False, False)))
-  assert duplicates.near_duplicates(looked) == [[0, 1]]
-  for one in looked:
-    one.view_hashes = None  # without looking for them
-  assert duplicates.near_duplicates(looked) == []
-
-
-def test_one_camera_two_recordings_are_not_the_same(tmp_path):
-  """The same background, other motion: the hashes are near, what changes is not."""
-  background = scene(1, 1)[0]
-  looked = []
-  for number in range(4):
-    video = np.repeat(background[None], 40, axis=0)
-    for time, frame in enumerate(video):  # a bright square goes round, at a speed of its own
-      angle = number + time * (0.1 + 0.07 * number)
-      y, x = round(20 + 15 * np.sin(angle)), round(28 + 20 * np.cos(angle))
-      place = frame[y : y + 6, x : x + 6]
-      place[:] = np.minimum(255, place.astype(int) + 60)
-    path = clips.write(tmp_path / f"{number}.mp4", video)
-    looked.append(examine.examine(examine.Job(str(path), path.name, False, False)))
-  distance = np.bitwise_count(looked[0].hashes ^ looked[1].hashes)
-  assert np.median(distance) <= duplicates.BITS  # the hashes alone would take them for one
-  assert duplicates.near_duplicates(looked) == []
-
-
-def test_many_different_videos_are_all_different():
-  """False alarms: 2000 videos of random hashes."""
-  random = np.random.default_rng(0)
-  looked = [
-    examine.Checked(
-      str(k), digest=str(k), duration=1.0, hashes=random.integers(0, 2**63, 8, np.uint64),
-      looks=random.integers(0, 256, (8, 12, 12), np.uint8),
-    )
-    for k in range(2000)
-  ]  # fmt: skip
-  assert duplicates.near_duplicates(looked) == []
-  looked[1700].hashes = looked[3].hashes ^ np.uint64(0b10110)
-  looked[1700].looks = looked[3].looks
-  assert duplicates.near_duplicates(looked) == [[3, 1700]]
-
-
-@pytest.mark.parametrize(
-  "name, source",
-  [
-    ("walk-Scene-003.mp4", "walk"),
-    ("a/v_Dance_g01_c04.avi", "a/v_Dance_g01"),
-    ("dQw4w9WgXcQ_000010_000020.mp4", "dQw4w9WgXcQ"),
-    ("holiday part 2.mov", "holiday"),
-    ("IMG_0001.MOV", "IMG_0001"),
-    ("clip_01.mp4", "clip_01"),
-  ],
-)
-def test_names_tell_what_a_clip_was_cut_from(name, source):
-  assert duplicates.source_of(name) == source
-
-
 # -- splits
 
 
@@ -232,7 +125,7 @@ def in_splits(root):
   for split, numbers in (("train", range(6)), ("val", (6, 7)), ("test", (8, 2))):
     (root / split).mkdir()
     for number in numbers:
-      clips.write(root / split / f"{number}.mp4", scene(number))
+      clips.write(root / split / f"{number}.mp4", clips.scene(number))
   return root
 
 
@@ -255,7 +148,7 @@ def test_clips_of_one_video_and_a_manifest(tmp_path):
   rows = []
   for number in range(12):
     name = f"day{number // 3}-Scene-{number % 3:03}.mp4"
-    clips.write(tmp_path / "in" / name, scene(number))
+    clips.write(tmp_path / "in" / name, clips.scene(number))
     rows.append(Row(name, label="x", text=f"number {number}"))
   rows += [Row(rows[0].path, start=0.5, end=1.5), Row("not_there.mp4", label="x")]
   write_manifest(tmp_path / "list.csv", rows)
@@ -271,7 +164,7 @@ def test_clips_of_one_video_and_a_manifest(tmp_path):
 
 def test_too_few_videos_to_divide(tmp_path):
   (tmp_path / "in").mkdir()
-  clips.write(tmp_path / "in" / "a.mp4", scene(1))
+  clips.write(tmp_path / "in" / "a.mp4", clips.scene(1))
   status, report = doctor(tmp_path / "in", tmp_path / "out")
   assert status == 0 and any("All is in train" in text for text in report["suggestions"])
   assert [row.split for row in read_manifest(tmp_path / "out" / "manifest.jsonl")] == ["train"]
@@ -281,7 +174,7 @@ def test_label_folders(tmp_path):
   for name in ("cats", "dogs"):
     (tmp_path / "in" / name).mkdir(parents=True)
     for number in range(2):
-      clips.write(tmp_path / "in" / name / f"{number}.mp4", scene(ord(name[0]) + 50 * number))
+      clips.write(tmp_path / "in" / name / f"{number}.mp4", clips.scene(ord(name[0]) + 50 * number))
   _, report = doctor(tmp_path / "in", tmp_path / "plain")
   assert any("add --label-folders" in text for text in report["suggestions"])
   doctor(tmp_path / "in", tmp_path / "out", "--label-folders")
@@ -293,7 +186,7 @@ def test_label_folders(tmp_path):
 
 
 def test_a_turned_video_is_reported_upright(tmp_path):
-  path = clips.write(tmp_path / "a.mp4", scene(1, 20))
+  path = clips.write(tmp_path / "a.mp4", clips.scene(1, 20))
   data = bytearray(path.read_bytes())
   place = data.index(b"tkhd") + 4 + 40
   turn = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]  # a quarter turn clockwise
@@ -316,7 +209,7 @@ def test_errors_say_what_and_where(tmp_path, capsys, monkeypatch):
   ):
     assert doctor(tmp_path / folder, tmp_path / "out")[0] == 1
     assert said in capsys.readouterr().err
-  clips.write(tmp_path / "empty" / "a.mp4", scene(1, 8))
+  clips.write(tmp_path / "empty" / "a.mp4", clips.scene(1, 8))
   assert doctor(tmp_path / "empty", tmp_path / "file" / "out")[0] == 1
   assert "cannot write" in capsys.readouterr().err
   monkeypatch.chdir(tmp_path / "empty")
@@ -326,7 +219,7 @@ def test_errors_say_what_and_where(tmp_path, capsys, monkeypatch):
 
 def test_a_full_disk_says_so(tmp_path, capsys, monkeypatch):
   (tmp_path / "in").mkdir()
-  clips.write(tmp_path / "in" / "a.mp4", scene(1, 8))
+  clips.write(tmp_path / "in" / "a.mp4", clips.scene(1, 8))
 
   def full(*_, **__):
     raise OSError(28, "No space left on device", "sheet.png")

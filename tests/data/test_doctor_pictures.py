@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tests.data import clips
-from tests.data.test_doctor import doctor, kinds, scene
+from tests.data.test_doctor import doctor, kinds
 from vgjax.data.manifest import read_manifest
 
 
@@ -19,14 +19,14 @@ def test_folders_of_pictures_are_videos_too(tmp_path):
   """Beside files, with their troubles: a damaged picture, a copy of a file, a still one, a folder without."""
   root = tmp_path / "in"
   for number in range(4):
-    write_pictures(root / f"shot_{number}", scene(number, 20))
-  clips.write(root / "file.mp4", scene(1, 20))  # shot_1 at 10 frames a second
-  clips.write(root / "other.mp4", scene(5, 20))
-  broken = write_pictures(root / "broken", scene(6, 20)) / "7.png"
+    write_pictures(root / f"shot_{number}", clips.scene(number, 20))
+  clips.write(root / "file.mp4", clips.scene(1, 20))  # shot_1 at 10 frames a second
+  clips.write(root / "other.mp4", clips.scene(5, 20))
+  broken = write_pictures(root / "broken", clips.scene(6, 20)) / "7.png"
   broken.write_bytes(broken.read_bytes()[:200])
-  write_pictures(root / "still", np.repeat(scene(7, 1), 20, axis=0), "jpg")
-  write_pictures(root / "raw_a", scene(8, 20), "bmp")  # each picture of both is of one size
-  write_pictures(root / "raw_b", scene(9, 20), "bmp")
+  write_pictures(root / "still", np.repeat(clips.scene(7, 1), 20, axis=0), "jpg")
+  write_pictures(root / "raw_a", clips.scene(8, 20), "bmp")  # each picture of both is of one size
+  write_pictures(root / "raw_b", clips.scene(9, 20), "bmp")
   _, report = doctor(root, tmp_path / "out", "--frame-fps", "10")
   assert kinds(report) == {
     "damaged": ["broken"],
@@ -48,13 +48,13 @@ def test_folders_of_pictures_are_videos_too(tmp_path):
 
 
 def test_a_folder_whose_first_picture_is_no_picture(tmp_path):
-  folder = write_pictures(tmp_path / "in" / "a", scene(1, 4))
+  folder = write_pictures(tmp_path / "in" / "a", clips.scene(1, 4))
   (folder / "0.png").write_text("none")
   _, report = doctor(tmp_path / "in", tmp_path / "out")
   assert kinds(report) == {"unreadable": ["a"]} and "0.png: cannot identify" in report["videos"][0]["problem"]
 
 
 def test_pictures_without_a_folder_of_their_own(tmp_path, capsys):
-  write_pictures(tmp_path / "in", scene(1, 4))
+  write_pictures(tmp_path / "in", clips.scene(1, 4))
   assert doctor(tmp_path / "in", tmp_path / "out")[0] == 1
   assert "are in a folder of their own" in capsys.readouterr().err

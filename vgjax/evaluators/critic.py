@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 from vgjax import adversarial, configs, rollout
 from vgjax import critics as critics_lib
 from vgjax.errors import ConfigError
+from vgjax.evaluate import draws
 from vgjax.metrics import critic as accuracies
 
 CONVENTIONS = dict(
@@ -40,15 +41,17 @@ def make(*, split="valid", num_videos=256, seed=0):
     if not critics:
       raise ConfigError(f"the evaluator critic: config.models has no critic: {sorted(run.models)}")
     game = critics_lib.pick(adversarial, _loss(run.config["method"]), "config.method.loss")
-    rng, parts = jax.random.key(seed), []
     judge = jax.jit(lambda params, batch, video, key: _scores(critics, params, batch, video, key))
-    for number, batch in enumerate(run.batches(split, num_videos)):
-      rng_sample, rng_judge = jax.random.split(jax.random.fold_in(rng, number))
-      made = run.sample(state, batch, rng_sample)
+    rng, parts = jax.random.key(seed + 1), []  # not the one that samples are drawn with
+    both = lambda batch, made: ((batch, made), batch["weight"])
+    size = min(num_videos, len(run.source(split)))
+    made_videos = draws.samples(run, state, split, size, both, number=1, seed=seed)
+    for number, ((batch, made), weight) in enumerate(made_videos.open(0)):
+      key = jax.random.fold_in(rng, number)
       part = {
-        "real": judge(state.params, batch, batch["video"], rng_judge),
-        "fake": judge(state.params, batch, made, rng_judge),
-        "weight": batch["weight"],
+        "real": judge(state.params, batch, batch["video"], key),
+        "fake": judge(state.params, batch, made, key),
+        "weight": weight,
       }
       parts.append(multihost_utils.process_allgather(part, tiled=True))
     for name in sorted(critics):
