@@ -1,4 +1,4 @@
-"""Winograd convolutions and the recurrent loop against plain lax."""
+"""The recurrent loop against plain lax."""
 
 import jax
 import jax.numpy as jnp
@@ -7,41 +7,13 @@ import pytest
 from jax import lax
 
 from vgjax.models.convlstm import make_stack
-from vgjax.models.layers import next_frame, winograd
+from vgjax.models.layers import next_frame
 from vgjax.models.layers.recurrent import unroll
 
 
 def plain(x, kernel):
   """lax's convolution at unchanged size."""
   return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-
-@pytest.mark.parametrize("window", [3, 5])
-@pytest.mark.parametrize("size", [(4, 8), (12, 4), (7, 6), (3, 5)])
-def test_winograd_equals_lax_in_value_and_gradients(window, size):
-  rng = np.random.default_rng(0)
-  x = rng.normal(size=(2, *size, 3)).astype(np.float32)
-  y = rng.normal(size=(2, *size, 5)).astype(np.float32)
-  kernel = rng.normal(size=(window, window, 3, 5)).astype(np.float32)
-  expected, backward = jax.vjp(plain, x, kernel)
-  points = winograd.transform_kernel(kernel)
-  for actual, wanted in zip(
-    (
-      winograd.convolve(x, points, window),
-      winograd.input_gradient(y, points, window),
-      winograd.kernel_gradient(x, y, window),
-    ),
-    (expected, *backward(y)),
-    strict=True,
-  ):
-    np.testing.assert_allclose(actual, wanted, atol=3e-5 * np.std(wanted))
-
-
-def test_winograd_knows_where_it_pays():
-  assert winograd.pays((3, 3), (8, 8)) and winograd.pays((5, 5), (8, 8))
-  assert winograd.pays((3, 3), (3, 3)) and winograd.pays((5, 5), (7, 7))  # 16 for 9 pixels, 64 for 49
-  assert not winograd.pays((3, 3), (5, 5)) and not winograd.pays((5, 5), (3, 3))
-  assert not winograd.pays((7, 7), (8, 8)) and not winograd.pays((3, 5), (8, 8))
 
 
 # Optimised code would take ten times longer to compile than these tests take to run.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from vgjax.models.layers import conv_dense
+from vgjax.models.layers import conv_dense, few_products, winograd
 from vgjax.models.layers.conv import Conv, ConvTranspose, conv, conv_transpose
 
 # size, window, in, out, and the arguments of conv
@@ -91,28 +91,25 @@ def test_the_forms_for_large_arrays_equal_lax(case, monkeypatch):
 )
 def test_the_form_with_fewer_multiplications_equals_lax(window, size, monkeypatch):
   for name in ("CHANNELS", "PAIRS", "PIXELS"):
-    monkeypatch.setattr(conv_dense, f"WINOGRAD_{name}", 1)
+    monkeypatch.setattr(few_products, name, 1)
+  monkeypatch.setattr(few_products, "TILES", 10**9)  # of `fourier`
   used = []
-  transform = conv_dense.winograd.transform_kernel
-  monkeypatch.setattr(
-    conv_dense.winograd, "transform_kernel", lambda kernel: used.append(0) or transform(kernel)
-  )
+  transform = winograd.transform_kernel
+  monkeypatch.setattr(winograd, "transform_kernel", lambda *arrays: used.append(0) or transform(*arrays))
   check_equals_lax(size, window, 3, 5, dict())
   assert used
 
 
 def test_kernel_gradients_of_few_channels_take_fewer_multiplications_too(monkeypatch):
-  monkeypatch.setattr(conv_dense, "GRADIENT_PIXELS", 1)
+  monkeypatch.setattr(few_products, "GRADIENT_PIXELS", 1)
   used = []
-  gradient = conv_dense.winograd.kernel_gradient
-  monkeypatch.setattr(
-    conv_dense.winograd, "kernel_gradient", lambda *arrays: used.append(0) or gradient(*arrays)
-  )
+  gradient = winograd.kernel_gradient
+  monkeypatch.setattr(winograd, "kernel_gradient", lambda *arrays: used.append(0) or gradient(*arrays))
   check_equals_lax((8, 6), (3, 3), 2, 5, dict())
   assert used
   used.clear()
   check_equals_lax((8, 10), (5, 5), 2, 5, dict())  # nothing is gained there
-  monkeypatch.setattr(conv_dense, "GRADIENT_NUMBERS", 1)
+  monkeypatch.setattr(few_products, "GRADIENT_NUMBERS", 1)
   check_equals_lax((8, 8), (3, 3), 2, 5, dict())
   assert not used
 

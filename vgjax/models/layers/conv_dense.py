@@ -7,7 +7,8 @@
   (DCGAN's) are boxes of pixels that move one by one (`conv_cells`).
 * The gradient by the kernel is a convolution with channels as the batch and the output as the window,
   summed over parts of the batch which fit the cache.
-* 3x3 and 5x5 windows between many channels take a quarter to a third of the multiplications (`winograd`).
+* Odd windows of stride one between many channels, or on small maps, take a quarter to a tenth of the
+  multiplications (`few_products`).
 * 1x1 windows, windows over the whole input, and many channels of few pixels are matrix products. For
   the gradient by the input, the product comes first and the sum over the shifted taps after it.
 """
@@ -19,13 +20,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from vgjax.models.layers import conv_cells, winograd
+from vgjax.models.layers import conv_cells, few_products
 
-# From how many channels (of each side, and in pairs) and pixels fewer multiplications pay for the transforms.
-WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_PIXELS = 64, 80 * 80, 512
-# A 3x3 kernel's gradient is slow otherwise, and gains with few channels too, but not where the transformed
-# arrays, which are larger, leave the caches: from how many pixels, up to how many numbers on both sides.
-GRADIENT_PIXELS, GRADIENT_NUMBERS = 1024, 2**23
 PATCHES = 2**22  # elements up to which writing out all patches pays
 PAINTED = 2**25  # the same for the windows which an input gradient paints
 FEATURES = 256  # output channels from which either does
@@ -51,7 +47,9 @@ def input_gradient(y, kernel, *, g):
     return _pad(x, [(-low, -high) for low, high in g.padding])
   pixels = y.size // y.shape[-1]
   small = y.shape[-1] >= FEATURES and pixels * math.prod(kernel.shape[:4]) <= PAINTED
-  if small and g.strides == (1, 1, 1) and not _saves_multiplications(pixels, *kernel.shape[-2:], g):
+  maps = (batch * g.output[0], *g.output[1:])
+  few = _unchanged(g) and few_products.form(g.window[1:], maps, *kernel.shape[-1:-3:-1])
+  if small and g.strides == (1, 1, 1) and not few:
     return _paint(y, kernel, g)
   if conv_cells.paints(g, pixels, depth):
     return conv_cells.input_gradient(y, kernel, g=g)
@@ -143,8 +141,9 @@ def _tap(x, axis, dimension, index, g):
 
 def _convolve_2d(x, kernel, g):
   """[batch, height, width, in], [window height, window width, in, out] -> [batch, output h, w, out]."""
-  if _saves_multiplications(x.size // x.shape[-1], *kernel.shape[-2:], g):
-    return winograd.convolve(x, winograd.transform_kernel(kernel), g.window[1])
+  form = few_products.form(g.window[1:], x.shape[:-1], *kernel.shape[-2:])
+  if form and _unchanged(g):
+    return form.convolve(x, form.transform_kernel(kernel, x.shape[1:3]), g.window[1])
   elements = x.shape[0] * math.prod(g.output[1:]) * math.prod(kernel.shape[:3])
   if g.window[1:] == (1, 1) or (elements <= PATCHES and kernel.shape[-1] >= FEATURES):
     patches = _unfold_space(x, g)
@@ -161,30 +160,10 @@ def _convolve_2d(x, kernel, g):
   )
 
 
-def _saves_multiplications(pixels, inputs, outputs, g):
-  """Whether `winograd` computes this map, and faster."""
-  return (
-    _fits_winograd(g)
-    and min(inputs, outputs) >= WINOGRAD_CHANNELS
-    and inputs * outputs >= WINOGRAD_PAIRS
-    and pixels >= WINOGRAD_PIXELS
-  )
-
-
-def _gradient_saves(pixels, inputs, outputs, g):
-  """The same of a kernel gradient."""
-  few = pixels >= GRADIENT_PIXELS and pixels * (inputs + outputs) <= GRADIENT_NUMBERS
-  small = few and g.window[1:] == (3, 3) and _fits_winograd(g)
-  return small or _saves_multiplications(pixels, inputs, outputs, g)
-
-
-def _fits_winograd(g):
-  pad = g.window[1] // 2
-  return (
-    winograd.pays(g.window[1:], g.size[1:])
-    and g.strides[1:] == g.dilation[1:] == (1, 1)
-    and g.padding[1:] == ((pad, pad), (pad, pad))
-  )
+def _unchanged(g):
+  """Whether this is a plain convolution of unchanged size, for which there may be a form of few products."""
+  pads = tuple((window // 2, window // 2) for window in g.window[1:])
+  return g.strides[1:] == g.dilation[1:] == (1, 1) and g.padding[1:] == pads and g.size[1:] == g.output[1:]
 
 
 def _kernel_gradient_2d(x, y, g):
@@ -192,8 +171,9 @@ def _kernel_gradient_2d(x, y, g):
   batch, features = y.shape[0], y.shape[-1]
   pixels = y.size // features
   window = math.prod(g.window[1:])
-  if _gradient_saves(pixels, x.shape[-1], features, g):
-    return winograd.kernel_gradient(x, y, g.window[1])
+  form = few_products.gradient_form(g.window[1:], x.shape[:-1], x.shape[-1], features)
+  if form and _unchanged(g):
+    return form.kernel_gradient(x, y, g.window[1])
   if window == 1 or pixels * window * x.shape[-1] <= PATCHES:
     patches = _unfold_space(x, g).reshape(pixels, -1)
     kernel = lax.dot_general(patches, y.reshape(pixels, features), (((0,), (0,)), ((), ())))

@@ -4,8 +4,8 @@
 
 * A kernel's gradient is a sum over time. It is one big convolution over all steps after the backward
   loop, not a small one in every step.
-* What can be computed of a kernel alone is computed once, before the loop: on the CPU the kernel's
-  Winograd transform (`winograd.py`), in float32 and for windows of 3 or 5.
+* What can be computed of a kernel alone is computed once, before the loop: on the CPU the transform of a
+  form with few multiplications (`few_products.py`), in float32.
 * The first step starts from no state, so what it would convolve with zeros is skipped.
 * Long videos need not be kept: with `remat` the backward pass computes them anew, segment by segment
   (Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016, https://arxiv.org/abs/1604.06174).
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from vgjax.models.layers import conv_ops, winograd
+from vgjax.models.layers import conv_ops, few_products
 
 Array = Any
 Tree = Any
@@ -58,9 +58,14 @@ def unroll(
   if remat is not None and remat < 1:
     raise ValueError(f"remat={remat}: a segment has at least one step; None keeps every step")
   kernels = dict(kernels)
-  # Gradients reach the kernels by `_segment_backward` alone.
-  prepared = {name: _prepare(lax.stop_gradient(kernel)) for name, kernel in kernels.items()}
   time = len(jax.tree.leaves(inputs)[0])
+  nothing = dict.fromkeys(kernels)
+  _, met = jax.eval_shape(functools.partial(_run, cell), kernels, nothing, None, carry, inputs)
+  # Gradients reach the kernels by `_segment_backward` alone.
+  prepared = {
+    name: _prepare(lax.stop_gradient(kernel), next((xs[name] for xs in met if name in xs), None))
+    for name, kernel in kernels.items()
+  }
   if remat is None or remat >= time:
     return _segment(cell, kernels, prepared, carry, inputs)
 
@@ -161,11 +166,18 @@ def _geometry(kernel, spatial):
   return conv_ops.make_geometry(spatial, window, (1, 1), pads, (1, 1), 1)
 
 
-def _prepare(kernel):
-  """What Winograd convolutions need of a kernel; None where there are none."""
-  if kernel.dtype != jnp.float32 or kernel.shape[0] not in (3, 5):
+def _form(kernel, x):
+  """How `kernel` is convolved with x in the loop, on the CPU; None for a plain convolution."""
+  if kernel.dtype != jnp.float32:
     return None
-  return winograd.transform_kernel(kernel)
+  batch, height, width = x.shape[-4:-1]
+  return few_products.form_in_loop(kernel.shape[:2], (batch, height, width), *kernel.shape[2:])
+
+
+def _prepare(kernel, x):
+  """What that form needs of a kernel; `x` is what it meets, with the dimension of time or without."""
+  form = None if x is None else _form(kernel, x)
+  return None if form is None else form.transform_kernel(kernel, x.shape[-3:-1])
 
 
 @jax.custom_vjp
@@ -178,9 +190,9 @@ def _convolve(x, kernel, prepared):
     return conv_ops.convolve(x, kernel[..., :channels, :], geometry)
 
   def fast(x, kernel, prepared):
-    return winograd.convolve(x, prepared[:, :channels], kernel.shape[0])
+    return _form(kernel, x).convolve(x, prepared[:, :channels], kernel.shape[0])
 
-  if prepared is None or not winograd.pays(kernel.shape[:2], x.shape[1:3]):
+  if prepared is None:
     return native(x, kernel, prepared)
   return lax.platform_dependent(x, kernel, prepared, cpu=fast, default=native)
 
@@ -198,9 +210,9 @@ def _convolve_backward(residuals, y):
     return conv_ops.input_gradient(y, kernel[..., :channels, :], geometry)
 
   def fast(y, kernel, prepared):
-    return winograd.input_gradient(y, prepared[:, :channels], kernel.shape[0])
+    return _form(kernel, x).input_gradient(y, prepared[:, :channels], kernel.shape[0])
 
-  if prepared is None or not winograd.pays(kernel.shape[:2], x.shape[1:3]):
+  if prepared is None:
     return native(y, kernel, prepared), None, None
   return lax.platform_dependent(y, kernel, prepared, cpu=fast, default=native), None, None
 
@@ -211,14 +223,15 @@ _convolve.defvjp(_convolve_forward, _convolve_backward)
 def _kernel_gradient(x, y, kernel):
   """Gradient of a kernel, zero for the input channels that x [batch, height, width, in] lacks."""
   geometry = _geometry(kernel, x.shape[1:3])
+  form = few_products.gradient_form_in_loop(kernel.shape[:2], x.shape[:3], x.shape[-1], y.shape[-1])
 
   def native(x, y):
     return conv_ops.kernel_gradient(x, y, geometry)
 
   def fast(x, y):
-    return winograd.kernel_gradient(x, y, kernel.shape[0])
+    return form.kernel_gradient(x, y, kernel.shape[0])
 
-  if kernel.dtype != jnp.float32 or not winograd.pays(kernel.shape[:2], x.shape[1:3]):
+  if kernel.dtype != jnp.float32 or form is None:
     gradient = native(x, y)
   else:
     gradient = lax.platform_dependent(x, y, cpu=fast, default=native)

@@ -57,8 +57,14 @@ def _matrices(window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   return _evaluation(TILE + 1 - window).T, interpolation, _evaluation(window)
 
 
-def transform_kernel(kernel: Array) -> Array:
-  """[window, window, in, out] -> [TILE * TILE, in, out]."""
+def products(window: int, spatial: tuple[int, ...]) -> int:
+  """Multiplications of one input with one output channel, for a map of `spatial` pixels."""
+  return TILE**2 * math.prod(-(-size // (TILE + 1 - window)) for size in spatial)
+
+
+def transform_kernel(kernel: Array, spatial: tuple[int, ...] = ()) -> Array:
+  """[window, window, in, out] -> [TILE * TILE, in, out], the same for maps of all sizes."""
+  del spatial
   window, _, inputs, outputs = kernel.shape
   _, _, to_points = _matrices(window)
   both = np.kron(to_points, to_points).astype(kernel.dtype)  # height and width at once
