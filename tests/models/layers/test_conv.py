@@ -134,6 +134,10 @@ def test_the_form_of_cells_equals_lax(size, window, strides, padding, monkeypatc
     recorded = lambda *arrays, g, name=name, form=form: used.add(name) or form(*arrays, g=g)
     monkeypatch.setattr(conv_dense.conv_cells, name, recorded)
   check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
+  assert used == {"input_gradient", "kernel_gradient"}
+  used.clear()
+  monkeypatch.setattr(conv_dense.conv_cells, "MOVED_FLAT", 2)
+  check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
   assert used == {"input_gradient", *(("kernel_gradient",) if len(size) == 3 else ())}
 
 

@@ -15,10 +15,9 @@ import jax.numpy as jnp
 from jax import lax
 
 PAINTED = 2**26  # numbers which an input gradient may paint; 2^28 bytes
-MOVED_PIXELS, MOVED_DEPTH = (
-  8 * 8,
-  16,
-)  # of y's frames, and channels of x, from which moving y pays for the border
+# Pixels of y's frames, and channels of x, from which moving y pays for the border; without a window in time
+# there is an equally fast way from some number of channels on.
+MOVED_PIXELS, MOVED_DEPTH, MOVED_FLAT = 8 * 8, 16, 64
 
 
 def fits(g):
@@ -34,7 +33,8 @@ def paints(g, pixels, depth):
 
 def moves(g, depth):
   """Whether `kernel_gradient` is fast, for so many channels of x; for pictures it is not."""
-  return fits(g) and g.window[0] > 1 and math.prod(g.output[1:]) >= MOVED_PIXELS and depth >= MOVED_DEPTH
+  most = math.inf if g.window[0] > 1 else MOVED_FLAT
+  return fits(g) and math.prod(g.output[1:]) >= MOVED_PIXELS and MOVED_DEPTH <= depth <= most
 
 
 def input_gradient(y, kernel, *, g):
