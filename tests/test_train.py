@@ -6,7 +6,8 @@ import pytest
 
 import vgjax
 from tests import tiny
-from vgjax.errors import CheckpointError, ConfigError, DataError
+from vgjax import workdir
+from vgjax.errors import CheckpointError, ConfigError, DataError, WorkdirError
 
 
 def _params(state):
@@ -66,10 +67,22 @@ def test_init_from_what_is_not_there(tmp_path, config, source, message):
 
 def test_checkpoint_of_another_model_is_refused_with_the_difference(tmp_path, config):
   vgjax.train(vgjax.build(config, tmp_path / "run"))
-  (tmp_path / "run" / "config.json").unlink()
   config.models.predictor.channels = 16
+  (tmp_path / "run" / "config.json").write_text(config.to_json())  # as if the model's code had changed
   with pytest.raises(CheckpointError, match=r"\(3, 3, 2, 16\) here, \(3, 3, 2, 8\) in the checkpoint"):
     vgjax.train(vgjax.build(config, tmp_path / "run"))
+
+
+def test_a_lost_config_is_read_from_the_newest_checkpoint(tmp_path, config):
+  vgjax.train(vgjax.build(config, tmp_path))
+  saved = workdir.read_config(tmp_path)
+  (tmp_path / "config.json").unlink()
+  assert workdir.read_config(tmp_path) == saved
+  config.optim.predictor.learning_rate = 0.5
+  with pytest.raises(
+    WorkdirError, match=r"optim\.predictor\.learning_rate: 0\.5, and .* in the other"
+  ):
+    vgjax.train(vgjax.build(config, tmp_path))
 
 
 def test_best_checkpoint_is_kept_and_found(tmp_path, config):

@@ -144,6 +144,18 @@ class _Always:
     return True
 
 
+def saved_config(workdir: str | Path) -> dict[str, Any] | None:
+  """The config in the newest complete checkpoint of a run folder, or None if there is no checkpoint."""
+  folder = Path(workdir).absolute() / "checkpoints"
+  if not folder.is_dir():
+    return None
+  options = ocp.CheckpointManagerOptions(read_only=True)
+  with ocp.CheckpointManager(folder, options=options, item_handlers=_handlers()) as manager:
+    if (step := manager.latest_step()) is None:
+      return None
+    return dict(manager.restore(step, args=ocp.args.Composite(config=ocp.args.JsonRestore()))["config"])
+
+
 def load_branch(source: str, path: str, shapes: Any, shardings: Any) -> Any:
   """One branch of another run, or what is below one.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from vgjax import configs
+from vgjax import checkpoint, configs
 from vgjax.errors import WorkdirError
 from vgjax.run import Run
 
@@ -21,6 +21,8 @@ _FREE = ("log", "evaluators", "checkpoint", "loader", "mesh", "rules")
 def read_config(folder: str | Path) -> dict[str, Any] | None:
   """The config that a run folder was made with, or None if it has none.
 
+  If `config.json` is gone, the copy in the newest checkpoint is taken.
+
   Raises:
     WorkdirError: the file is damaged.
   """
@@ -28,9 +30,12 @@ def read_config(folder: str | Path) -> dict[str, Any] | None:
   try:
     return configs.to_plain(json.loads(path.read_text()))
   except (FileNotFoundError, NotADirectoryError):
-    return None
+    saved = checkpoint.saved_config(folder)
+    return None if saved is None else configs.to_plain(saved)
   except (json.JSONDecodeError, UnicodeDecodeError) as error:
-    raise WorkdirError(f"{path} is damaged ({error}); delete it and give --config again") from error
+    raise WorkdirError(
+      f"{path} is damaged ({error}); delete it: the newest checkpoint has a copy, without one give --config"
+    ) from error
 
 
 def claim(run: Run) -> None:
