@@ -3,6 +3,7 @@
 import itertools
 import json
 import pickle
+import shutil
 from fractions import Fraction
 
 import av
@@ -177,7 +178,13 @@ def test_number_labels_stay_numbers(tmp_path):
     (dict(splits=dict(dev="x")), ConfigError, "train, valid, test"),
     (dict(splits=dict(test="nowhere")), DataError, "no videos in the folder"),
     (dict(splits=dict(test="list.txt")), DataError, r"list\.txt: the list of a split cannot be read"),
-    (dict(text="embedding"), DataError, r"a\.mp4: the manifest names no embedding"),
+    (dict(text="embedding"), ConfigError, r"config\.data\.text asks for the column 'embedding'"),
+    (
+      dict(text="bytes"),
+      ConfigError,
+      r"config\.data\.text asks for the column 'text' of a manifest, but none",
+    ),
+    (dict(action=True), ConfigError, r"config\.data\.action asks for the column 'action'"),
   ],
 )
 def test_wrong_fields_are_named(tmp_path, fields, error, message):
@@ -193,6 +200,10 @@ def test_embeddings(tmp_path):
   write_manifest(tmp_path, [Row("a.mp4", embedding="a.npy")])
   example = make(tmp_path, text="embedding").example(0, rng(0))
   np.testing.assert_array_equal(example["text"], np.arange(5, dtype=np.float32))
+  shutil.copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
+  write_manifest(tmp_path, [Row("a.mp4", embedding="a.npy"), Row("b.mp4")])
+  with pytest.raises(DataError, match=r"b\.mp4: the manifest names no embedding"):
+    make(tmp_path, text="embedding", max_bad_fraction=0).example(1, rng(0))
   np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
   with pytest.raises(DataError, match=r"a\.npy: embedding: .*allow_pickle"):
     make(tmp_path, text="embedding", max_bad_fraction=0).example(0, rng(0))

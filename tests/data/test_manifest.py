@@ -95,6 +95,8 @@ def test_columns_of_other_programs(tmp_path):
   [
     ("csv", "path,lable\na.mp4,cat", r'm\.csv, line 2: unknown column "lable"; did you mean "label"'),
     ("csv", 'path,text\na.mp4,"one\ntwo"\nb.mp4,c,d', "line 4: 3 cells for 2 columns.*quotes"),
+    ("csv", "path;label\na.mp4;cat", "line 1: its cells are parted by semicolons. Save it with commas"),
+    ("csv", "path\tlabel\na.mp4\tcat", "line 1: its cells are parted by tabs"),
     ("csv", "path,path\na.mp4,cat", "line 1: a column appears twice"),
     ("csv", "path,start\na.mp4,soon", r"line 2, column \"start\": seconds.*'soon'"),
     ("csv", "path,start\na.mp4,-1", "line 2, column \"start\": seconds from 0 on are wanted, not '-1'"),
@@ -136,7 +138,7 @@ def test_bytes_that_are_no_text(tmp_path):
   for suffix in ("csv", "jsonl"):
     path = tmp_path / f"m.{suffix}"
     path.write_bytes(b"path\n\xff\xfe.mp4\n")
-    with pytest.raises(DataError, match=rf"m\.{suffix}: the manifest cannot be read"):
+    with pytest.raises(DataError, match=rf"m\.{suffix}: the manifest cannot be read: .* Save it as UTF-8"):
       manifest.read_manifest(path)
   with pytest.raises(DataError, match=r"nowhere\.csv: the manifest cannot be read"):
     manifest.read_manifest(tmp_path / "nowhere.csv")

@@ -68,8 +68,30 @@ def test_a_missing_or_empty_folder_says_what_to_do(tmp_path):
   (tmp_path / "song.mp3").write_text("la")
   with pytest.raises(DataError, match=r"1 other files, such as song\.mp3.*config\.data\.extensions"):
     make(tmp_path)
-  with pytest.raises(DataError, match="is a file, not a folder"):
+  with pytest.raises(DataError, match=r"is a file, not a folder.*parts of one long video.*manifest"):
     make(tmp_path / "song.mp3")
+  (tmp_path / "recipe.json").write_text("{}")
+  with pytest.raises(DataError, match=r'written by prepare: .*config\.data\.name="array_records"'):
+    make(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Skipped")
+def test_parts_of_one_long_video_can_be_splits(tmp_path):
+  """As docs/data.md says to train on one long video."""
+  clips.write(tmp_path / "holiday.mp4", clips.numbered(30))
+  (tmp_path / "parts.csv").write_text(
+    "path,split,start,end\nholiday.mp4,train,0,2\nholiday.mp4,valid,2,2.5\nholiday.mp4,test,2.5,3\n"
+  )
+  shown = {}
+  for split in ("train", "valid", "test"):
+    source = make(tmp_path, split=split, manifest="parts.csv", time=4)
+    shown[split] = {
+      number
+      for seed in range(40)
+      for number in clips.number_of(source.example(0, np.random.default_rng(seed))["video"])
+    }
+  assert shown["train"] == set(range(20)) and shown["valid"] <= set(range(20, 25))
+  assert shown["test"] <= set(range(25, 30)) and all(shown.values())
 
 
 # -- which split
@@ -292,6 +314,9 @@ def test_a_header_that_overstates_its_length_is_believed_no_further(tmp_path):
     (dict(crop="middle"), "random, center"),
     (dict(time=0), "at least 1"),
     (dict(fps=0), "above 0"),
+    (dict(size=0), "size must be at least 1"),
+    (dict(size=(16, 0)), "size must be at least 1"),
+    (dict(channels=4), r"channels 1 \(grey\) or 3"),
     (dict(valid_fraction=0.6, test_fraction=0.4), "less than 1"),
     (dict(transforms=("flop",)), 'did you mean "flip"'),
   ],

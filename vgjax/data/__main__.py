@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from vgjax.configs import nearest
 from vgjax.errors import VgjaxError
 
 COMMANDS = ("doctor", "prepare")
@@ -38,9 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=module.DESCRIPTION,
         epilog=module.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
       )
     )
-  options = parser.parse_args(arguments)
+  options, unknown = parser.parse_known_args(arguments)
+  if unknown:
+    command = commands.choices[options.command]
+    known = [word for action in command._actions for word in action.option_strings]
+    option = unknown[0].partition("=")[0]
+    command.error(f"unknown option {option}{nearest(option, known)}")
   for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):
       stream.reconfigure(errors="replace")  # names of files may hold anything, and a terminal may show less

@@ -18,6 +18,7 @@ import av
 import numpy as np
 
 from vgjax.data import reader as reader_lib
+from vgjax.data import watch
 from vgjax.data.reader import VideoError
 
 WINDOW = 0.025  # seconds
@@ -92,7 +93,7 @@ def read_samples(path: str | os.PathLike, *, start: float, end: float, sample_ra
   """
   path = os.fspath(path)
   try:
-    with reader_lib.open_container(path) as container:
+    with watch.reading(path), reader_lib.open_container(path) as container:
       if not container.streams.audio:
         return None
       return _decode(container, start, end, sample_rate)
@@ -111,6 +112,7 @@ def _decode(container, start: float, end: float, sample_rate: int) -> np.ndarray
     container.seek(int((origin + start - LEAD) / stream.time_base), stream=stream, backward=True)
   resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
   for frame in container.decode(stream):
+    watch.beat()
     if frame.time is None:
       continue
     if frame.time - origin > end + LEAD:

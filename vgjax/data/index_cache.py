@@ -20,7 +20,7 @@ from typing import Any
 
 import av
 
-VERSION = 1  # of what an entry holds; change it when probing changes
+VERSION = 2  # of what an entry holds; change it when probing changes
 SETTLED = 3.0  # seconds; a file changed this recently may change again without a new time
 
 Stamp = tuple[int, int]  # (bytes, nanoseconds of the last change)

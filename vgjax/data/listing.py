@@ -59,7 +59,7 @@ def read(
       raise ConfigError(f"config.data.splits names the splits {', '.join(SPLITS)}, not {split!r}.")
   root = pathlib.Path(path).expanduser()
   if manifest is None:
-    root, manifest = _find_manifest(root)
+    root, manifest = find_manifest(root)
   if manifest is None:
     names = video_index.find_videos(root, extensions, frame_folders=True)
     rows = [Row(name) for name in names]
@@ -105,8 +105,8 @@ def divide(rows: Sequence[Row], valid_fraction: float, test_fraction: float) -> 
   return result
 
 
-def _find_manifest(path: pathlib.Path) -> tuple[pathlib.Path, str | None]:
-  """(the data folder, the manifest's name in it or None) of `config.data.path`."""
+def find_manifest(path: pathlib.Path) -> tuple[pathlib.Path, str | None]:
+  """(the data folder, the manifest's name in it or None) of a folder, or of a manifest."""
   if path.is_file() and path.suffix.lower() in (*manifest_lib.SUFFIXES, ".json"):
     return path.parent, path.name
   found = [name for name in ("manifest" + s for s in manifest_lib.SUFFIXES) if (path / name).is_file()]
@@ -196,8 +196,8 @@ def _class_folder(root: pathlib.Path, row: Row, folders: tuple[str, ...]) -> str
   name, _, rest = row.path[len(start) :].partition("/")
   if not rest:
     raise DataError(
-      f'{root / row.path}: it is in no folder of a class. With config.data.labels="folder" every video is '
-      f"in {start}<class>/."
+      f'{root / row.path}: it is in no folder of a class. With config.data.labels="folder" (prepare: '
+      f"--label-folders) every video is in {start}<class>/."
     )
   return name
 

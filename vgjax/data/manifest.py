@@ -93,7 +93,8 @@ def read_manifest(path: str | os.PathLike, *, columns: Mapping[str, str] | None 
       rows.append(_row(where, _rename(where, cells, columns) if columns else cells))
       lines.append(line)
   except (OSError, UnicodeDecodeError, csv.Error) as error:
-    raise DataError(f"{path}: the manifest cannot be read: {error}") from error
+    how = ". Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else ""
+    raise DataError(f"{path}: the manifest cannot be read: {error}{how}") from error
   if not rows:
     raise DataError(f"{path}: the manifest has no rows.")
   if suffix == ".csv":
@@ -132,6 +133,9 @@ def _read_csv(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
   with open(path, newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a BOM
     lines = csv.reader(file, strict=True)
     header = [name.strip() for name in next(lines, [])]
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+      if len(header) == 1 and mark in header[0]:
+        raise DataError(f"{path}, line 1: its cells are parted by {name}. Save it with commas between them.")
     if len(set(header)) < len(header):
       raise DataError(f"{path}, line 1: a column appears twice: {', '.join(header)}.")
     line = lines.line_num + 1  # where a row begins; a cell may have several lines

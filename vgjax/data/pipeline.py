@@ -18,11 +18,12 @@ import os
 import signal
 import threading
 import weakref
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Protocol, Self, cast
 
 import numpy as np
 
+from vgjax.data import watch
 from vgjax.errors import DataError
 
 FOREVER = 2**62  # batches: a pipeline has a length
@@ -72,6 +73,10 @@ class Batches:
     except RuntimeError as error:
       if "Worker process was terminated" not in str(error):
         raise
+      if f"exit code {watch.STUCK}" in str(error).lower():
+        raise DataError(
+          "A data worker ended itself: a file's decoder never came back, and it named the file above."
+        ) from error
       raise DataError(
         f"A data worker died: {error} Exit code -9 is a kill, mostly for want of memory: set fewer "
         "config.loader.workers, or a smaller config.loader.prefetch. The same command goes on from the last "
@@ -97,7 +102,7 @@ class _Threads:
 
   def __init__(self, batches: BatchSource, numbers: range, threads: int, prefetch: int):
     self._batches, self._numbers = batches, iter(numbers)
-    self._pool = ThreadPoolExecutor(threads, thread_name_prefix="data") if threads else None
+    self._pool = watch.Threads(threads, "data") if threads else None
     self._ahead: collections.deque[Future] = collections.deque()
     self._prefetch = prefetch
 
@@ -108,12 +113,12 @@ class _Threads:
       self._ahead.append(self._pool.submit(self._batches.__getitem__, number))
     if not self._ahead:
       raise StopIteration
-    return self._ahead.popleft().result()
+    return self._pool.result(self._ahead.popleft())
 
   def close(self) -> None:
     """Ends the threads with what they are at; waits for none, as a file may hang."""
     if self._pool is not None:
-      self._pool.shutdown(wait=False, cancel_futures=True)
+      self._pool.close()
 
 
 def _in_processes(batches: BatchSource, start: int, stop: int, workers: int, prefetch: int) -> Any:
@@ -149,6 +154,7 @@ def _start_worker(worker_index: int, worker_count: int) -> None:
   parent = multiprocessing.parent_process()
   if parent is not None:
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+  watch.end_when_stuck()
 
 
 def _exit_after(seconds: float) -> None:

@@ -28,6 +28,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vgjax import memory
+from vgjax.data import watch
 from vgjax.errors import DataError
 
 OPEN_FILES = 48  # a thread
@@ -141,6 +142,7 @@ class Reader:
     self._left_out, skipping = -math.inf, False
     try:
       for packet in self._container.demux(self._stream):
+        watch.beat()
         stamp = packet.dts if packet.pts is None else packet.pts
         judged = judged or packet.pts not in (None, packet.dts)
         if stamp is not None:
@@ -214,7 +216,7 @@ def frame_times(path: str) -> np.ndarray:
 def _frame_times(path: str, size: int, modified: int) -> np.ndarray:
   del size, modified
   try:
-    with open_container(path) as container:
+    with watch.reading(path), open_container(path) as container:
       stream = video_stream(path, container)
       stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
       tick, origin = float(stream.time_base or 1), stream.start_time or 0

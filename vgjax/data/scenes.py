@@ -3,9 +3,9 @@
 A cut is a frame whose colours differ from the frame's before, by more than the frames around it differ from
 each other (which fast motion does), and which stay (a flash goes back). The colours are compared as
 histograms, in the way of Zhang et al. 1993, "Automatic partitioning of full-motion video"; the comparison
-with the neighbourhood is that of adaptive detectors. Fades and dissolves are not found. It is written here,
-since the packages for it bring a second video decoder along, and this one need not be perfect: a missed cut
-costs one odd clip.
+with the neighbourhood is that of adaptive detectors. Dissolves and fades are found by `gradual`. It is
+written here, since the packages for it bring a second video decoder along, and this one need not be perfect:
+a missed cut costs one odd clip.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 
 import numpy as np
 
+from vgjax.data import gradual
 from vgjax.data import video as video_lib
 
 THRESHOLD = 0.3  # of the pixels change their bin; within a scene it is below 0.1
@@ -23,18 +24,37 @@ SHORTEST = 0.4  # seconds of a scene; what is shorter stays with the scene befor
 _SIZE, _BINS, _CHUNK = 32, 8, 512
 
 
-def split(path: str | os.PathLike, start: float, end: float) -> list[tuple[float, float]]:
-  """The scenes of a part of a video, as (start, end) in seconds; together they are all of it.
+def split(
+  path: str | os.PathLike, start: float, end: float, *, frame_fps: float = 25.0
+) -> list[tuple[float, float]]:
+  """The scenes of a part of a video, as (start, end) in seconds; frames between two scenes are in none.
+
+  Args:
+    path: a video file, or a folder of pictures.
+    start: seconds; where the part begins.
+    end: seconds; where it ends.
+    frame_fps: frames a second of a folder of pictures.
 
   Raises:
     VideoError: the video cannot be decoded.
   """
-  histograms, times = _histograms(path, start, end)
-  borders = [start]
-  for cut in np.round(times[find_cuts(histograms)], 6).tolist():
-    if cut - borders[-1] >= SHORTEST and end - cut >= SHORTEST:
-      borders.append(cut)
-  return list(zip(borders, [*borders[1:], end]))
+  histograms, pictures, times = _frames(path, start, end, frame_fps)
+  if len(times) < 2:
+    return [(start, end)]
+  gaps = [(times[k], times[k]) for k in find_cuts(histograms)]
+  passing = [  # from the first frame that is mixed to the first that is the next scene's alone
+    (times[before + 1], times[after])
+    for before, after in gradual.find(pictures, 1 / max(1e-3, float(np.median(np.diff(times)))))
+  ]
+  gaps = [cut for cut in gaps if not any(first <= cut[0] <= last for first, last in passing)]
+  scenes, begin = [], start
+  for last, first in np.round(sorted(gaps + passing), 6).tolist():
+    if last == first and min(last - begin, end - last) < SHORTEST:
+      continue
+    if last - begin >= SHORTEST:
+      scenes.append((begin, last))
+    begin = first
+  return [*scenes, (begin, end)] if end - begin >= SHORTEST or not scenes else scenes
 
 
 def find_cuts(histograms: np.ndarray) -> np.ndarray:
@@ -74,10 +94,12 @@ def histogram(video: np.ndarray) -> np.ndarray:
   return flat / flat.sum(axis=1, keepdims=True)
 
 
-def _histograms(path, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:
-  """(histograms, the frames' times in the file) of all frames from start to end."""
-  found, times = [], []
-  info = video_lib.probe(path)
+def _frames(
+  path: str | os.PathLike, start: float, end: float, frame_fps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """All frames from start to end: (histograms, small pictures, their times in the file)."""
+  found, small, times = [], [], []
+  info = video_lib.probe(path, frame_fps=frame_fps)
   while start < end:
     count = _CHUNK
     video, shown = None, None
@@ -85,7 +107,7 @@ def _histograms(path, start: float, end: float) -> tuple[np.ndarray, np.ndarray]
       try:
         video, shown = video_lib.read_clip(
           path, start=start, num_frames=count, fps=None, stride=1, size=_SIZE,
-          crop=(0.5, 0.5), channels=3, frame_fps=25.0,
+          crop=(0.5, 0.5), channels=3, frame_fps=frame_fps,
         )  # fmt: skip
         break
       except video_lib.TooShort as error:
@@ -95,12 +117,13 @@ def _histograms(path, start: float, end: float) -> tuple[np.ndarray, np.ndarray]
     if video is None or shown is None:
       break
     found.append(histogram(video))
+    small.append(video)
     times.append(shown)
     if len(video) < _CHUNK:
       break
     start = float(shown[-1]) + 1.25 / info.fps  # within the next frame's time on display
   if not found:
-    return np.zeros((0, _BINS**3)), np.zeros(0)
+    return np.zeros((0, _BINS**3)), np.zeros((0, _SIZE, _SIZE, 3), np.uint8), np.zeros(0)
   shown = np.concatenate(times)
   inside = shown < end
-  return np.concatenate(found)[inside], shown[inside]
+  return np.concatenate(found)[inside], np.concatenate(small)[inside], shown[inside]

@@ -20,7 +20,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from vgjax.data import frame_folder
+from vgjax.data import frame_folder, watch
 from vgjax.data import reader as reader_lib
 from vgjax.data.pixels import pixels_of
 from vgjax.data.reader import TooShort, VideoError
@@ -55,7 +55,7 @@ def probe(path: str | os.PathLike, *, frame_fps: float = 25.0) -> VideoInfo:
     height, width, count = frame_folder.probe(path)
     return VideoInfo(height, width, frame_fps, count, count / frame_fps, "frames")
   try:
-    with reader_lib.open_container(path) as container:
+    with watch.reading(path), reader_lib.open_container(path) as container:
       return _probe(path, container)
   except reader_lib.ERRORS as error:
     raise VideoError(f"{path}: {reader_lib.reason(error)}") from error
@@ -80,7 +80,8 @@ def _probe(path: str, container) -> VideoInfo:
     fps = num_frames / duration  # of variable rate: the average is what places a clip
   context = stream.codec_context
   audio = bool(container.streams.audio)
-  return VideoInfo(context.height, context.width, fps, num_frames, duration, context.name, audio)
+  codec = context.codec.canonical_name  # of the format, where `context.name` is that of a decoder
+  return VideoInfo(context.height, context.width, fps, num_frames, duration, codec, audio)
 
 
 def _count_packets(path: str, container, stream) -> tuple[int, float]:
@@ -162,31 +163,33 @@ def read_clip(
   picture = room = None  # the last frame; the whole clip's memory, where its length is known
   video, times = [], []
   try:
-    if os.path.isdir(path):
-      frames = frame_folder.frames(path, start, frame_fps)
-      period, tolerance = 1 / frame_fps, 1e-6
-    else:
-      reader = reader_lib.open_reader(path)
-      period, tolerance = reader.period, reader.tolerance
-      frames = reader.frames(start)
-    if fps is not None:
-      frames = _at_rate(frames, start, fps, period, tolerance)
-    else:
-      frames = itertools.islice(frames, 0, None, stride)
-    for seconds, frame in itertools.islice(frames, num_frames):
-      if picture is None or frame is not picture:  # at a higher rate than the file's a frame repeats
-        out = None if room is None else room[len(times)]
-        picture, pixels = frame, pixels_of(frame, size, crop, channels, out)
-      elif room is not None:
-        room[len(times)] = pixels
-      if max(num_frames or 0, len(times) + 1) * pixels.nbytes > MAX_BYTES:
-        raise VideoError(f"{path}: the clip takes more than {MAX_BYTES >> 30} GiB; read less, or smaller.")
-      if num_frames and room is None:
-        room = np.empty((num_frames, *pixels.shape), np.uint8)
-        room[0] = pixels
-      if not num_frames:
-        video.append(pixels)
-      times.append(seconds)
+    with watch.reading(path):
+      if os.path.isdir(path):
+        frames = frame_folder.frames(path, start, frame_fps)
+        period, tolerance = 1 / frame_fps, 1e-6
+      else:
+        reader = reader_lib.open_reader(path)
+        period, tolerance = reader.period, reader.tolerance
+        frames = reader.frames(start)
+      if fps is not None:
+        frames = _at_rate(frames, start, fps, period, tolerance)
+      else:
+        frames = itertools.islice(frames, 0, None, stride)
+      for seconds, frame in itertools.islice(frames, num_frames):
+        watch.beat()
+        if picture is None or frame is not picture:  # at a higher rate than the file's a frame repeats
+          out = None if room is None else room[len(times)]
+          picture, pixels = frame, pixels_of(frame, size, crop, channels, out)
+        elif room is not None:
+          room[len(times)] = pixels
+        if max(num_frames or 0, len(times) + 1) * pixels.nbytes > MAX_BYTES:
+          raise VideoError(f"{path}: the clip takes more than {MAX_BYTES >> 30} GiB; read less, or smaller.")
+        if num_frames and room is None:
+          room = np.empty((num_frames, *pixels.shape), np.uint8)
+          room[0] = pixels
+        if not num_frames:
+          video.append(pixels)
+        times.append(seconds)
   except VideoError:
     reader_lib.forget(path)
     raise

@@ -28,11 +28,13 @@ from vgjax.data import transforms as transforms_lib
 from vgjax.data import video as video_lib
 from vgjax.data import video_index
 from vgjax.data.conditions import Conditions
+from vgjax.data.manifest import Row
 from vgjax.data.sampling import Entry, Sampling
 from vgjax.errors import ConfigError, DataError
 
 SPLITS = listing_lib.SPLITS
 EXTENSIONS = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".gif", ".m4v", ".mpg", ".mpeg", ".ogv")
+EXTENSIONS += (".3gp", ".3g2", ".mts", ".m2ts", ".wmv", ".flv")  # older phones and cameras, Windows, the web
 CROPS = ("random", "center")
 NAMED = 20  # bad files that a message lists
 
@@ -119,6 +121,9 @@ def make(
     raise ConfigError(f"video_folder: crop is one of {', '.join(CROPS)}, not {crop!r}.")
   if time < 1 or stride < 1 or (fps is not None and fps <= 0) or frame_fps <= 0:
     raise ConfigError("video_folder: time and stride must be at least 1, fps and frame_fps above 0.")
+  size = (size, size) if isinstance(size, int) else (size[0], size[1])
+  if min(size) < 1 or channels not in (1, 3):
+    raise ConfigError("video_folder: size must be at least 1, and channels 1 (grey) or 3 (RGB).")
   if clips_per_video is not None and clips_per_video < 1:
     raise ConfigError("video_folder: clips_per_video must be at least 1, or None.")
   listing = listing_lib.read(
@@ -131,6 +136,7 @@ def make(
     splits=splits,
   )
   root, rows = listing.root, listing.rows
+  _check_columns(root, rows, {"text": text == "bytes", "embedding": text == "embedding", "action": action})
   sampling = Sampling(time=time, fps=fps, stride=stride)
   infos, unreadable = video_index.probe_all(
     root, list(dict.fromkeys(row.path for row in rows)), frame_fps=frame_fps
@@ -161,7 +167,7 @@ def make(
     root=str(root),
     split=split,
     sampling=sampling,
-    size=(size, size) if isinstance(size, int) else (size[0], size[1]),
+    size=size,
     random_crop=crop == "random" and split == "train",
     channels=channels,
     frame_fps=frame_fps,
@@ -302,6 +308,17 @@ class VideoFolder:
     self.bad[name] = str(error)
     warnings.warn(f"Skipped a video that cannot be decoded ({len(self.bad)} so far): {error}", stacklevel=3)
     _check_bad(self.root, self.bad, self.max_bad)
+
+
+def _check_columns(root: os.PathLike, rows: Sequence[Row], wanted: Mapping[str, bool]) -> None:
+  """What is wanted of a manifest is there: captions that are all empty teach nothing."""
+  for column, want in wanted.items():
+    if want and all(getattr(row, column) is None for row in rows):
+      field = "action" if column == "action" else "text"
+      raise ConfigError(
+        f"config.data.{field} asks for the column {column!r} of a manifest, but none for {root} fills it. "
+        "Write one (docs/data.md has the columns), and name it in config.data.manifest."
+      )
 
 
 def _check_bad(root: str | os.PathLike, bad: dict[str, str], max_bad: float) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import hashlib
 import os
 import pathlib
 import stat
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tqdm
 
-from vgjax.data import frame_folder, index_cache, video
+from vgjax.data import frame_folder, index_cache, video, watch
 from vgjax.errors import ConfigError, DataError
 
 FOLDERS = {"train": ("train/",), "valid": ("valid/", "val/", "validation/"), "test": ("test/",)}
@@ -31,7 +30,7 @@ def find_videos(root: pathlib.Path, extensions: Sequence[str], *, frame_folders:
     kind = "is a file, not a folder" if root.exists() else "does not exist"
     raise DataError(
       f"The video folder {root} {kind} (looked for {root.absolute()}). Set config.data.path to a folder "
-      "of video files."
+      "of video files. For parts of one long video, list them in a manifest (docs/data.md)."
     )
   wanted = tuple("." + extension.lower().lstrip(".") for extension in extensions)
   found, others, seen = [], [], set()
@@ -55,9 +54,11 @@ def find_videos(root: pathlib.Path, extensions: Sequence[str], *, frame_folders:
     held = f"It holds {len(others)} other files, such as {min(others)}" if others else "It is empty"
     if frame_folders and any("/" not in name and frame_folder.is_picture(name) for name in others):
       held += ". The pictures of one video belong in a folder of their own, below this one"
+    if "recipe.json" in others:
+      held += '. It was written by prepare: read it with config.data.name="array_records"'
     raise DataError(
-      f"No videos in the folder {root.absolute()}. {held}. Looked in it and below for "
-      f"{', '.join(wanted)}: put videos there, or set config.data.path or config.data.extensions."
+      f"No videos in the folder {root.absolute()}. {held}. Looked in it and below for {', '.join(wanted)}: "
+      "put videos there, or name another folder (config.data.path) or suffix (config.data.extensions)."
     )
   return sorted(found)
 
@@ -97,9 +98,10 @@ def divide(
   shares = {split: share for split, share in shares.items() if share and not splits[split]}
   if shares and len(pool) <= len(shares):
     raise DataError(
-      f"{len(pool)} readable video(s) are too few for the splits train, {', '.join(shares)}: add videos, "
-      "put them into the folders train/, valid/ and test/ yourself, or set config.data.valid_fraction and "
-      "config.data.test_fraction to 0 to train without."
+      f"{len(pool)} readable video(s) are too few for the splits train, {', '.join(shares)}: add videos, or "
+      "list parts of one long video in a manifest, each with its split (docs/data.md). To go without, set "
+      "config.data.valid_fraction and config.data.test_fraction (prepare: --valid and --test) to 0, and name "
+      "no such split in config.evaluators."
     )
   threshold = 0.0
   while shares:  # pool is in the order of its hashes: each split takes the next interval of [0, 1)
@@ -175,13 +177,14 @@ def _probe_unknown(
   results: dict[str, video.VideoInfo | str],
 ) -> None:
   """Opens files, in threads: opening waits for the disk, and FFmpeg works without the GIL."""
+  pool = watch.Threads(8, "probe")
   label = f"reading the headers of {pathlib.Path(root).name}"
   progress = tqdm.tqdm(total=len(unknown), desc=label, unit=" files", delay=3, leave=False, disable=None)
-  with progress, ThreadPoolExecutor(8) as pool:
+  with progress, contextlib.closing(pool):
     paths = [os.path.join(root, name) for name in unknown]
-    found = pool.map(functools.partial(_probe, frame_fps=frame_fps), paths)
-    for (name, stamp), path, info in zip(unknown.items(), paths, found):
-      results[name] = _remembered[path, stamp] = info
+    found = [pool.submit(_probe, path, frame_fps) for path in paths]
+    for (name, stamp), path, future in zip(unknown.items(), paths, found):
+      results[name] = _remembered[path, stamp] = pool.result(future)
       progress.update()
 
 

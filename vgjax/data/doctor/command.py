@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Sequence
 
 from vgjax import progress
+from vgjax.data import listing
 from vgjax.data.doctor import console, findings, sheet
 from vgjax.data.doctor.examine import Checked, Job, examine
 from vgjax.data.doctor.splits import Division, divide
@@ -57,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   split = parser.add_argument_group("the split")
   split.add_argument(
     "--manifest", type=pathlib.Path, metavar="FILE",
-    help="examine what this manifest lists; its labels, texts and splits are kept",
+    help="examine what this manifest lists (default: the folder's own manifest.jsonl, .csv or .parquet, if "
+    "it has one); its labels, texts and splits are kept",
   )  # fmt: skip
   split.add_argument(
     "--valid", type=float, default=0.1, metavar="SHARE", help="for validation (default: 0.1)"
@@ -79,10 +81,14 @@ def run(options: argparse.Namespace) -> int:
   wanted = findings.Wanted(options.time, options.fps, options.size)
   if min(*wanted, options.frame_fps) <= 0:
     raise ConfigError("--time, --fps, --size and --frame-fps must be above 0.")
-  names, rows = inputs.find(folder), None
-  if options.manifest is not None:
-    rows = inputs.rows_of(options.manifest, folder)
-    names = sorted({row.path for row in rows})
+  inputs.check_folder(folder)
+  manifest = options.manifest
+  if manifest is None and (inside := listing.find_manifest(folder)[1]) is not None:
+    manifest = folder / inside  # training on the folder, and `prepare`, read it too
+    print(f"{manifest} says which videos there are.\n")
+  rows = None if manifest is None else inputs.rows_of(manifest, folder)
+  names = inputs.find(folder) if rows is None else sorted({row.path for row in rows})
+  others = inputs.others(folder, names) if rows is None else {}
   out = _out_folder(options.out, folder)
   every = -(-len(names) // PICTURES)
   jobs = [
@@ -101,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
   )
   problems = findings.problems(videos, division, wanted)
   advice = findings.suggestions(videos, division, wanted, quick=options.quick)
-  summary = findings.summary(videos, division)
+  summary = findings.summary(videos, division, others)
   notes = remarks(videos, division, problems)
 
   width = min(100, shutil.get_terminal_size((100, 24)).columns)
@@ -125,7 +131,8 @@ def run(options: argparse.Namespace) -> int:
   )
   title = f"{folder.resolve().name}: {len(videos):,} videos"
   _write(out, report, title, videos, notes, division.rows)
-  print(_what_next(folder, out, division.rows, wanted))
+  frame_fps = options.frame_fps if any(video.codec == "frames" for video in videos) else None
+  print(_what_next(folder, out, division.rows, wanted, frame_fps))
   return 3 if options.strict and any(problem.severe for problem in problems) else 0
 
 
@@ -198,12 +205,19 @@ def _write(
     write_manifest(out / "manifest.jsonl", rows)
 
 
-def _what_next(folder: pathlib.Path, out: pathlib.Path, rows: Sequence[Row], wanted: findings.Wanted) -> str:
+def _what_next(
+  folder: pathlib.Path,
+  out: pathlib.Path,
+  rows: Sequence[Row],
+  wanted: findings.Wanted,
+  frame_fps: float | None,
+) -> str:
   """The files that were written, and the commands that use them."""
   lines = ["Wrote", f"  {out / 'sheet.png'}  look at it", f"  {out / 'doctor.json'}"]
   if rows:
     manifest = out / "manifest.jsonl"
     prepare = ["prepare", str(folder), "PREPARED", "--manifest", str(manifest)]
+    prepare += ["--frame-fps", f"{frame_fps:g}"] if frame_fps else []
     lines += [
       f"  {manifest}  {len(rows):,} rows",
       "",

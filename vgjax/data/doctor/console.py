@@ -40,6 +40,8 @@ def overview(folder: str, summary: Mapping[str, Any]) -> str:
     lines.append(f"  splits   {', '.join(parts)}")
   if summary["labels"]:
     lines.append(f"  labels   {_tally(summary['labels'])}")
+  if summary["others"]:
+    lines.append(f"  others   {_tally(summary['others'])}, not looked at")
   return "\n".join(lines) + "\n"
 
 

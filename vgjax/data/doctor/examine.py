@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
-from vgjax.data import frame_folder
+from vgjax.data import frame_folder, watch
 from vgjax.data import reader as reader_lib
 from vgjax.data import video as video_lib
 from vgjax.data.pixels import over_black
@@ -119,12 +119,13 @@ def examine(job: Job) -> Checked:
     if found.bytes == 0:
       found.problem = "the file is empty"
       return found
-    if os.path.isdir(job.path):
-      _read_folder(job, found)
-    else:
-      found.digest = inputs.digest(job.path)
-      _read_header(job.path, found)
-      _decode(job, found)
+    with watch.reading(job.path):
+      if os.path.isdir(job.path):
+        _read_folder(job, found)
+      else:
+        found.digest = inputs.digest(job.path)
+        _read_header(job.path, found)
+        _decode(job, found)
   except UnicodeEncodeError:
     found.problem = "its name is not UTF-8; rename it"
   except video_lib.VideoError as error:
@@ -139,11 +140,12 @@ def _read_header(path: str, found: Checked) -> None:
   info = video_lib.probe(path)
   found.height, found.width = info.height, info.width
   found.fps, found.num_frames, found.duration = info.fps, info.num_frames, info.duration
+  found.codec = info.codec
   with reader_lib.open_container(path) as container:
     found.container = container.format.name.split(",")[0]
-    found.codec = container.streams.video[0].codec_context.name
     if container.streams.audio:
-      found.sound = container.streams.audio[0].codec_context.codec.canonical_name
+      context = container.streams.audio[0].codec_context
+      found.sound = "unknown" if context is None else context.codec.canonical_name
 
 
 def _decode(job: Job, found: Checked) -> None:
@@ -199,6 +201,7 @@ def _read_folder(job: Job, found: Checked) -> None:
   samples = _Samples(1 if job.quick else SAMPLES, found.duration)
   bad = []
   for seconds, picture in frame_folder.frames(job.path, 0.0, job.frame_fps):
+    watch.beat()
     try:
       samples.offer(seconds, frame_folder.pixels(picture, None, (0.5, 0.5), 3))
       found.decodes = True

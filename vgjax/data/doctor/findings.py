@@ -98,7 +98,8 @@ def suggestions(videos: Sequence[Checked], division: Division, wanted: Wanted, *
   if folders:
     say.append(
       f"{_count(len(folders), 'video is a folder', 'videos are folders')} of pictures, taken as "
-      f"{folders[0].fps:g} a second: if they are others, say so with --frame-fps, and config.data.frame_fps."
+      f"{folders[0].fps:g} a second: if that is wrong, say so with --frame-fps here and in `prepare`, or "
+      "with config.data.frame_fps."
     )
   small = [video for video in good if min(video.height, video.width) < wanted.size]
   if small:
@@ -137,7 +138,7 @@ def suggestions(videos: Sequence[Checked], division: Division, wanted: Wanted, *
       f"manifest.jsonl leaves out {_count(len(division.left_out), 'video', 'videos')}: what does not decode, "
       "is black, too short, or in another split already."
     )
-  if any(video.still and not video.black for video in good):
+  if any(video.still and not video.black and video.name not in division.left_out for video in good):
     say.append(
       "Still videos are in manifest.jsonl: delete their lines if a video in which nothing moves is odd."
     )
@@ -177,8 +178,8 @@ def _count(number: int, one: str, many: str) -> str:
   return f"{number:,} {one if number == 1 else many}"
 
 
-def summary(videos: Sequence[Checked], division: Division) -> dict[str, Any]:
-  """Counts and ranges, for the report and the table."""
+def summary(videos: Sequence[Checked], division: Division, others: dict[str, int]) -> dict[str, Any]:
+  """Counts and ranges, for the report and the table; `others` are files that are no videos, by suffix."""
   good = [video for video in videos if not video.problem]
   tally: Callable[[Any], dict[str, int]] = lambda values: dict(Counter(values).most_common())
   lengths = [video.duration for video in good]
@@ -198,4 +199,5 @@ def summary(videos: Sequence[Checked], division: Division) -> dict[str, Any]:
     rotation=tally(str(video.rotation) for video in good),
     splits=tally(row.split for row in division.rows),
     labels=tally(str(row.label) for row in division.rows if row.label is not None),
+    others=others,
   )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -42,7 +44,7 @@ def draw(title: str, videos: Sequence[Checked], remarks: Mapping[str, str]) -> I
   page = 2 * _MARGIN + columns * column + (columns - 1) * _MARGIN, 2 * _MARGIN + _HEAD + rows * row
   sheet = Image.new("RGB", page, _PAGE)
   pen = ImageDraw.Draw(sheet)
-  pen.text((_MARGIN, _MARGIN + 18), title, fill=_INK, font=ImageFont.load_default(20), anchor="ls")
+  pen.text((_MARGIN, _MARGIN + 18), drawable(title), fill=_INK, font=ImageFont.load_default(20), anchor="ls")
   for i, video in enumerate(videos):
     # Down the first column, then down the second: names stay in order.
     left = _MARGIN + i // rows * (column + _MARGIN)
@@ -50,6 +52,21 @@ def draw(title: str, videos: Sequence[Checked], remarks: Mapping[str, str]) -> I
     _caption(pen, left, top + _CAPTION - 8, column, video, remarks.get(video.name, ""))
     _strip(sheet, pen, left, top + _CAPTION, column, video)
   return sheet
+
+
+def drawable(text: str) -> str:
+  """Text for the font that comes with Pillow: without accents that it lacks, and ? for other letters."""
+  return "".join(map(_drawable, text))
+
+
+@functools.cache
+def _drawable(letter: str) -> str:
+  font = ImageFont.load_default(15)
+  missing = bytes(font.getmask("\uffff"))
+  for candidate in (letter, unicodedata.normalize("NFKD", letter)[0]):
+    if candidate.isspace() or bytes(font.getmask(candidate)) != missing:
+      return candidate
+  return "" if unicodedata.combining(letter) else "?"
 
 
 def _caption(pen, left: int, base: int, width: int, video: Checked, remark: str) -> None:
@@ -60,8 +77,10 @@ def _caption(pen, left: int, base: int, width: int, video: Checked, remark: str)
     facts = f"{video.width}x{video.height}   {rate}   {console.clock(video.duration)}"
   end = left + width
   for text, font_, colour in ((console.shorten(video.name, 48), font, _INK), (facts, small, _FAINT)):
+    text = drawable(text)
     pen.text((left, base), text, fill=colour, font=font_, anchor="ls")
     left += round(font_.getlength(text)) + 16
+  remark = drawable(remark)
   while remark and left + small.getlength(remark) > end:
     remark = remark[:-2].rstrip() + "…"
   pen.text((left, base), remark, fill=_WARN, font=small, anchor="ls")

@@ -105,12 +105,14 @@ def cut(folder: str, row: Row, recipe: Recipe) -> Iterator[tuple[int, bytes]]:
     DataError: the video, or a file that belongs to it, cannot be read, or is too short for one clip.
   """
   path = os.path.join(folder, row.path)
-  info = video_lib.probe(path)
+  info = video_lib.probe(path, frame_fps=recipe.frame_fps)
   start, end = row.start or 0.0, min(row.end or math.inf, info.duration)
   rate = recipe.fps or info.fps / recipe.stride
   known = dict(path=row.path, fps=rate)
   known |= {key: value for key in ("label", "text", "content") if (value := getattr(row, key)) is not None}
-  spans = scenes.split(path, start, end) if recipe.scene_cuts else [(start, end)]
+  spans = [(start, end)]
+  if recipe.scene_cuts:
+    spans = scenes.split(path, start, end, frame_fps=recipe.frame_fps)
   clips = [clip for span in spans for clip in _clips(span, info, recipe)]
   if not clips:
     shortest = f"{recipe.min_time} frames at {rate:.4g} fps"
@@ -202,7 +204,7 @@ def _read(
         size=size,
         crop=(0.5, 0.5),
         channels=recipe.channels,
-        frame_fps=_frame_fps(info) or 25.0,
+        frame_fps=recipe.frame_fps,
       )
     except video_lib.TooShort as error:
       time -= error.missing

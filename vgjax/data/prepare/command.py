@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     "--manifest",
     type=pathlib.Path,
     metavar="FILE",
-    help="the videos or parts of videos to take (.jsonl, .csv)",
+    help="the videos or parts of videos to take (.jsonl, .csv, .parquet)",
   )
   pixels = parser.add_argument_group("the pictures")
   pixels.add_argument(
@@ -72,7 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help="leave out shorter clips, as at a video's end (default: 16, or --time if that is less)",
   )  # fmt: skip
   frames.add_argument("--clips", type=int, metavar="N", help="at most N clips a video, evenly spread")
-  frames.add_argument("--scene-cuts", action="store_true", help="no clip crosses the cut between two scenes")
+  frames.add_argument(
+    "--scene-cuts",
+    action="store_true",
+    help="no clip crosses from one scene to the next: cuts, fades, dissolves",
+  )
+  frames.add_argument(
+    "--frame-fps", type=float, default=_DEFAULT.frame_fps, metavar="F",
+    help="frames a second of folders of pictures (default: 25)",
+  )  # fmt: skip
   kept = parser.add_argument_group("what is kept")
   kept.add_argument("--raw", action="store_true", help="raw pixels instead of h264")
   kept.add_argument(
@@ -142,8 +150,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     raise ConfigError("--fps must be above 0, and goes without --stride.")
   if options.crf < 0 or options.crf > 51:
     raise ConfigError(f"--crf is from 0 to 51, not {options.crf:g}.")
-  if options.shard_mb <= 0:
-    raise ConfigError("--shard-mb must be above 0.")
+  if min(options.shard_mb, options.frame_fps) <= 0:
+    raise ConfigError("--shard-mb and --frame-fps must be above 0.")
   least_time = options.min_time or min(_DEFAULT.min_time, options.time or _DEFAULT.min_time)
   if options.time is not None and least_time > options.time:
     raise ConfigError(f"--min-time {least_time} is more than --time {options.time}: nothing would be left.")
@@ -153,6 +161,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     channels=options.channels,
     fps=options.fps,
     stride=options.stride,
+    frame_fps=options.frame_fps,
     time=options.time,
     min_time=least_time,
     clips=options.clips,
@@ -217,11 +226,17 @@ def _report(out: pathlib.Path, recipe: dict[str, Any], index: list[dict[str, Any
 
 def _size(text: str) -> tuple[int, int]:
   height, _, width = text.partition("x")
-  size = int(height), int(width or height)
+  try:
+    size = int(height), int(width or height)
+  except ValueError:
+    size = 0, 0
   if min(size) < 1:
-    raise ValueError(text)
+    raise argparse.ArgumentTypeError(f"64, or HEIGHTxWIDTH such as 64x96, is wanted, not {text!r}")
   return size
 
 
 def _time(text: str) -> int | None:
-  return None if text == "whole" else int(text)
+  try:
+    return None if text == "whole" else int(text)
+  except ValueError as error:
+    raise argparse.ArgumentTypeError(f"a number of frames, or `whole`, is wanted, not {text!r}") from error

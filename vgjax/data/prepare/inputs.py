@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections import Counter
 from collections.abc import Sequence
 
+from vgjax.data import frame_folder, video_index
 from vgjax.data import listing as listing_lib
-from vgjax.data import video_index
+from vgjax.data.manifest import SUFFIXES as MANIFESTS
 from vgjax.data.manifest import Row, read_manifest
 from vgjax.data.prepare.recipe import Recipe
 from vgjax.data.video_folder import EXTENSIONS
@@ -32,10 +34,32 @@ def find(folder: pathlib.Path, extensions: Sequence[str] = EXTENSIONS) -> list[s
     ) from error
 
 
+def others(folder: pathlib.Path, names: Sequence[str]) -> dict[str, int]:
+  """What else a folder holds, by suffix, the most frequent first: files that `find` does not name or use.
+
+  Args:
+    folder: the folder.
+    names: what `find` gave.
+  """
+  found: Counter[str] = Counter()
+  known = set(names)
+  for path in folder.rglob("*"):
+    name = path.relative_to(folder)
+    if name.as_posix() in known or any(part.startswith(".") for part in name.parts) or not path.is_file():
+      continue
+    if name.parent.as_posix() in known and frame_folder.is_picture(name.name):
+      continue
+    if name.stem != "manifest" or path.suffix.lower() not in MANIFESTS:
+      found[path.suffix.lower() or "no suffix"] += 1
+  return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
 def check_folder(folder: pathlib.Path) -> None:
   if not folder.is_dir():
     state = "is a file, not a folder" if folder.exists() else "does not exist"
-    raise DataError(f"The folder {folder} {state} (looked for {folder.absolute()}).")
+    raise DataError(
+      f"The folder {folder} {state} (looked for {folder.absolute()}). Name the folder that holds the videos."
+    )
 
 
 def rows_of(manifest: pathlib.Path, folder: pathlib.Path) -> list[Row]:

@@ -1,8 +1,8 @@
 """Work on many files in worker processes: results come in order, and no file takes the others with it.
 
-Files are of any origin, and a decoder is native code: a file may kill the process that reads it. Then the
-file at the head of the line is tried again in a process of its own; if that dies too, its result is
-`Crashed`, and the rest goes on.
+Files are of any origin, and a decoder is native code: a file may kill the process that reads it, or never
+come back (then the process ends itself, see `watch`). The file at the head of the line is tried again in a
+process of its own; if that dies too, its result is `Crashed`, and the rest goes on.
 
 Workers end when the command does, however it ends: they hold one end of a pipe, and the operating system
 closes the other end with the command.
@@ -20,13 +20,17 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
+from vgjax.data import watch
+
 AHEAD = 8  # jobs a worker has before it: results that wait for their turn are bounded
 
 
 class Crashed(NamedTuple):
   """In place of a result: the process that worked on it died."""
 
-  reason: str = "it kills the process that decodes it (a fault of the decoder, or out of memory)"
+  reason: str = (
+    "it kills the process that decodes it (a fault of the decoder, or out of memory), or keeps it for ever"
+  )
 
 
 def ordered(
@@ -105,6 +109,7 @@ def _broken(future: Future) -> bool:
 def _start_worker(listener) -> None:
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to answer
   threading.Thread(target=_end_with_command, args=(listener,), daemon=True).start()
+  watch.end_when_stuck()
 
 
 def _end_with_command(listener) -> None:

@@ -36,10 +36,11 @@ class Recipe:
     channels: 3 or 1.
     fps: frames a second; None takes every `stride`-th frame.
     stride: without `fps`.
+    frame_fps: frames a second of folders of pictures.
     time: frames in a clip; None makes one clip of a video, or of a scene.
     min_time: a shorter clip, as at a video's end, is left out.
     clips: the most clips of a video, evenly spread; None for all.
-    scene_cuts: clips do not cross the cuts between scenes.
+    scene_cuts: clips do not cross from one scene to the next.
     audio: the sound goes along, as log-mel a frame.
     gop: frames from key frame to key frame; 0 keeps raw pixels.
     crf: the quality of the encoding.
@@ -53,6 +54,7 @@ class Recipe:
   channels: int = 3
   fps: float | None = None
   stride: int = 1
+  frame_fps: float = 25.0
   time: int | None = 64
   min_time: int = 16
   clips: int | None = None
@@ -84,6 +86,8 @@ def describe(recipe: Recipe, source: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_same(ours: Mapping[str, Any], out: pathlib.Path, theirs: Mapping[str, Any]) -> None:
   """Raises DataError with the difference if `out` was begun with another recipe, or of other videos."""
+  defaults = describe(Recipe(), {})["options"]  # of options that there were not when it was begun
+  theirs = {**theirs, "options": defaults | theirs["options"]}
   differences = [
     line
     for key in ours
