@@ -79,9 +79,7 @@ def test_a_lost_config_is_read_from_the_newest_checkpoint(tmp_path, config):
   (tmp_path / "config.json").unlink()
   assert workdir.read_config(tmp_path) == saved
   config.optim.predictor.learning_rate = 0.5
-  with pytest.raises(
-    WorkdirError, match=r"optim\.predictor\.learning_rate: 0\.5, and .* in the other"
-  ):
+  with pytest.raises(WorkdirError, match=r"optim\.predictor\.learning_rate: 0\.5, and .* in the other"):
     vgjax.train(vgjax.build(config, tmp_path))
 
 
@@ -170,3 +168,12 @@ def test_configs_that_cannot_work_are_refused_before_the_first_step(tmp_path, ch
   with pytest.raises((ConfigError, DataError), match=message):
     vgjax.train(vgjax.build(config, tmp_path))
   assert not list(tmp_path.rglob("metrics.jsonl"))
+
+
+def test_an_empty_split_is_missed_before_the_first_step(tmp_path, config):
+  np.save(tmp_path / "videos.npy", np.zeros((20, 4, 16, 16, 1), np.uint8))
+  config.data = dict(name="arrays", path=str(tmp_path / "videos.npy"), time=4, valid_fraction=0.0)
+  config.evaluators = dict(frames=dict(name="frames", every=2, num_videos=4))
+  with pytest.raises(DataError, match="the split 'valid' is empty"):
+    vgjax.train(vgjax.build(config, tmp_path / "run"))
+  assert not (tmp_path / "run" / "metrics.jsonl").exists()

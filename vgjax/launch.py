@@ -102,6 +102,8 @@ def _work(config: ConfigDict, workdir: Path) -> None:
   parameters = ", ".join(f"{branch} {count:,}" for branch, count in run.num_parameters().items())
   print(f"{devices.describe()}; parameters: {parameters}; workdir {workdir}", flush=True)
   if _MODE.value == "train":
+    if run.evaluators:
+      run.source("test")  # what the end needs is missed at the beginning
     state = train(run)
     _tell(evaluate(run, state, split="test"))
     return

@@ -31,10 +31,13 @@ def train(run: Run) -> TrainState:
     The final state.
 
   Raises:
+    DataError: a split that training or an evaluator reads cannot be.
     NonFiniteLoss: training went wrong; the last good checkpoint is kept.
     Stopped: SIGTERM or Ctrl-C; saved.
   """
   workdir.claim(run)
+  for split in {planned.split for planned in run.evaluators.values() if planned.every}:
+    run.source(split)  # data that is missing is missed now, not at the first evaluation
   checkpoints = open_checkpoints(run)
   state = restore_or_init(run, checkpoints)
   start = int(state.step)
