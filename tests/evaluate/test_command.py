@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 import vgjax
 from tests import all_configs
 from tests.metrics.fakes import FAKE, fake_features
-from vgjax.errors import MissingWeights
+from vgjax.errors import DataError, MissingWeights
+from vgjax.evaluate import folders
 from vgjax.evaluate.__main__ import main
-from vgjax.metrics import extractors, features, frechet, pixel
+from vgjax.metrics import extractors, features, frechet, pixel, resample
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +68,126 @@ def test_sets_and_pairs(two, tmp_path, capsys):
   assert f"fvd ↓   {wanted:.2f}"[:9] in printed and "95% interval" in printed
   assert "pairs by name: 8; 3 real without a partner: 8.npy, 9.npy, 10.npy; 1 fake" in printed
   assert "other.npy" in printed and "2048" in printed and "every video has" not in printed
+
+
+def test_several_folders_are_samples_of_the_same_videos(two, tmp_path, capsys):
+  """Of pairs the mean and, for each video, the best; sets take all; a video must be in every folder."""
+  more = tmp_path / "more"
+  more.mkdir()
+  data = videos(11, seed=2)
+  for i in range(1, 11):
+    np.save(more / f"{i}.npy", data[i])
+  out, drawn = tmp_path / "out.json", tmp_path / "plots" / "curves.png"
+  words = ["--fake", str(two[1]), str(more), "--metrics", "fvd,PSNR, mse,activity", "--plot", str(drawn)]
+  assert main(["--real", str(two[0]), *words, "--out", str(out)]) == 0
+  printed, content = capsys.readouterr().out, json.loads(out.read_text())
+  numbers, card = content["numbers"], content["card"]
+  unit = lambda x: np.float32(x / 127.5 - 1)
+  real, first = videos(11), videos(9, seed=1)
+  samples = [first[1:8], data[1:8]]
+  for name, pick in (("psnr", np.max), ("mse", np.min)):
+    values = np.array([getattr(pixel, name)(unit(fake), unit(real[1:8])) for fake in samples])
+    assert numbers[name] == pytest.approx(values.mean(), rel=1e-5)
+    assert numbers[f"{name}/best_of_2"] == pytest.approx(pick(values.mean(2), axis=0).mean(), rel=1e-5)
+    assert len(numbers[f"{name}/best_of_2/curve"]) == 8
+  everything = fake_features(np.concatenate([first, data[1:]]))
+  assert numbers["fvd"] == pytest.approx(frechet.frechet_distance(fake_features(real), everything), rel=1e-3)
+  steps = np.abs(np.diff(np.concatenate([first, data[1:]]).astype(float), axis=1)).mean() / 255
+  assert numbers["activity"] == pytest.approx(steps, rel=1e-5) and len(numbers["activity/real/curve"]) == 7
+  assert card["num_videos"] == {"real": 11, "fake": 19, "pairs": 7} and card["evaluator"]["samples"] == 2
+  assert [part["folder"] for part in card["fake"]] == [str(two[1]), str(more)]
+  assert "best of 2: " in printed and "pairs by name: 7" in printed and "2 samples of each" in printed
+  assert drawn.read_bytes()[:4] == b"\x89PNG"
+  assert run(two, "--metrics", "psnr", "--out", str(tmp_path / "one.json")) == 0
+  assert main(["compare", str(out), str(tmp_path / "one.json")]) == 3
+  assert "evaluator.samples: 2 here, not said there" in capsys.readouterr().out
+
+
+def test_of_a_video_that_one_folder_lacks_no_sample_counts(two, tmp_path, monkeypatch):
+  """It is found to be damaged when it is read."""
+  original, out = folders.Clips._read, tmp_path / "out.json"
+  more = tmp_path / "more"
+  shutil.copytree(two[1], more)
+
+  def read(self, video):
+    if (self.folder.root.name, video.name) == ("more", "3.npy"):
+      raise DataError("3.npy: it is damaged")
+    return original(self, video)
+
+  monkeypatch.setattr(folders.Clips, "_read", read)
+  words = [
+    "--real",
+    str(two[0]),
+    "--fake",
+    str(two[1]),
+    str(more),
+    "--metrics",
+    "psnr,fvd",
+    "--out",
+    str(out),
+  ]
+  assert main(words) == 0
+  content = json.loads(out.read_text())
+  assert content["card"]["num_videos"] == {"real": 11, "fake": 17, "pairs": 7}
+  assert content["card"]["left_out"] == {"real": 0, "fake": 1}
+  # Both folders hold the same.
+  assert content["numbers"]["psnr"] == content["numbers"]["psnr/best_of_2"]
+
+
+def test_another_network_for_a_metric(two, tmp_path, monkeypatch, capsys):
+  opened = []
+
+  def fake_open(name, **options):
+    opened.append((name, options))
+    return FAKE._replace(card={"name": name} | options)
+
+  monkeypatch.setattr(extractors, "open", fake_open)
+  words = [
+    "--metrics",
+    "fvd,kvd,is",
+    "--extractor",
+    "fvd=i3d,resize=half_pixel",
+    "--extractor",
+    "is=my.c3d,size=112",
+  ]
+  assert run(two, *words, "--out", str(tmp_path / "a.json")) == 0
+  assert opened == [("i3d", {"resize": "half_pixel"}), ("i3d", {}), ("my.c3d", {"size": 112})]
+  assert run(two, "--metrics", "fvd,kvd", "--out", str(tmp_path / "b.json")) == 0
+  capsys.readouterr()
+  assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 3
+  assert "evaluator.extractors.fvd.resize: half_pixel here, not said there" in capsys.readouterr().out
+  assert run(two, "--metrics", "fvd", "--extractor", "psnr=i3d") == 1
+  assert '--extractor: unknown name "psnr"' in capsys.readouterr().err
+  with pytest.raises(SystemExit) as stopped:
+    run(two, "--extractor", "fvd")
+  assert stopped.value.code == 2
+
+
+def test_figures_that_move_with_the_number_of_videos_say_so(two, monkeypatch, capsys):
+  names = "fvd,kvd,precision,coverage"
+  assert run(two, "--metrics", names) == 0
+  printed = " ".join(capsys.readouterr().out.split())
+  assert (
+    "note, precision, coverage: of 11 real and 9 made videos: customary are equal numbers, 2048" in printed
+  )
+  assert "fvd of fewer videos: " in printed and "of 9" in printed
+  monkeypatch.setattr(resample, "CUSTOMARY", 8)
+  assert run((two[0], two[0]), "--metrics", names) == 0
+  assert "note, precision" not in capsys.readouterr().out
+
+
+def test_commands_in_messages_can_be_copied(two, monkeypatch, capsys):
+  command = "  with a network:     python -m vgjax.metrics.weights fetch i3d_kinetics400 " + "--again " * 8
+  text = f"the weights {'are not here ' * 12}:\n{command}\nand so on"
+
+  def missing(name, **options):
+    raise MissingWeights(text)
+
+  monkeypatch.setattr(extractors, "open", missing)
+  assert run(two, "--metrics", "fvd") == 1
+  lines = capsys.readouterr().out.splitlines()
+  assert command in lines and "and so on" in lines
+  assert max(len(line) for line in lines if "python -m" not in line) <= 110 + len(str(two[0]))
 
 
 def test_a_missing_metric_is_reported_and_the_rest_computed(two, capsys):

@@ -176,6 +176,6 @@ def test_pairs_are_of_one_name(mixed, tmp_path_factory):
   (other / "a").mkdir()
   video_files.write_video(other / "a" / "b.gif", clip())  # another format
   write_pictures(other / "x", clip())
-  matched = pairs.match(folders.look(mixed), folders.look(other))
-  assert [(a.name, b.name) for a, b in matched.pairs] == [("a/b.mp4", "a/b.gif")]
+  matched = pairs.match(folders.look(mixed), [folders.look(other)])
+  assert [(a.name, b.name) for a, b in matched.groups] == [("a/b.mp4", "a/b.gif")]
   assert matched.real_only == ("c",) and matched.fake_only == ("x",)

@@ -147,3 +147,24 @@ def test_large_means_do_not_drown_the_covariance():
 def test_what_is_no_pair_of_sets_is_refused(real, fake, error, message):
   with pytest.raises(error, match=message):
     frechet.frechet_distance(real, fake)
+
+
+@pytest.mark.parametrize("numbers", [(12, 9), (12, 200), (300, 200)])
+def test_the_faster_way_is_about_the_same(numbers):
+  """One of the dims does not vary, which Cholesky's factor does not exist for."""
+  real, fake = features(numbers[0], 20), features(numbers[1], 20, seed=1) * 1.3
+  for dead in (False, True):
+    real[:, 3], fake[:, 3] = (0.5, 0.5) if dead else (real[:, 3], fake[:, 3])
+    parts = frechet.moments(real, exact=False), frechet.moments(fake, exact=False)
+    found = frechet.between(*parts, exact=False)
+    assert found == pytest.approx(frechet.frechet_distance(real, fake), rel=1e-6)
+    np.testing.assert_allclose(parts[0].covariance(), np.cov(real, rowvar=False), rtol=1e-7, atol=1e-12)
+  assert frechet.between(parts[0], parts[0], exact=False) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_faster_way_needs_no_singular_values(monkeypatch):
+  refuse = lambda *args, **kwargs: pytest.fail("this takes six times as long")
+  for name in ("svd", "qr"):
+    monkeypatch.setattr(np.linalg, name, refuse)
+  parts = [frechet.moments(features(50, 6, seed=seed), exact=False) for seed in (0, 1)]
+  assert frechet.between(*parts, exact=False) > 0

@@ -164,6 +164,9 @@ def test_notes():
   kinds = [note.kind for note in resample.notes(300, 300, 400, resample.Extrapolation(10.0, 2.0, 3.0))]
   assert kinds == ["few_videos", "fewer_videos_than_dims", "extrapolation_unsure"]
   assert len(resample.notes(2048, 2048, 400, resample.Extrapolation(10.0, 0.5, 1.0))) == 0
+  # Frames count as vectors: 300 videos of 16 frames are 4800.
+  assert [note.kind for note in resample.notes(300, 300, 2048, frames=16)] == ["few_videos"]
+  assert "300 videos of 4 frames do not fill 2048" in resample.notes(300, 300, 2048, frames=4)[1].text
 
 
 def test_examine_says_all_of_it():
@@ -176,6 +179,64 @@ def test_examine_says_all_of_it():
   assert numbers["fvd/number/curve"] == [8, 16, 32, 64] and len(numbers["fvd/by_number/curve"]) == 4
   assert {"fvd/standard_error", "fvd/extrapolated", "fvd/extrapolated_standard_error"} <= set(numbers)
   assert found.notes[0].kind == "few_videos"
+
+
+def test_looks_at_many_rows_in_blocks(monkeypatch):
+  rng = np.random.default_rng(0)
+  real, fake = draw(rng, 70, 9, "same"), draw(rng, 64, 9, "scale")
+  whole = resample.interval(real, fake)
+  monkeypatch.setattr(resample, "_BLOCK", 11)
+  np.testing.assert_allclose(resample.interval(real, fake), whole, rtol=1e-12)
+
+
+def test_a_feature_that_does_not_vary():
+  """Nor does it say anything: the standard error is that without it."""
+  rng = np.random.default_rng(0)
+  real, fake = draw(rng, 70, 9, "same"), draw(rng, 64, 9, "scale")
+  dead = lambda rows: np.insert(rows, 4, 0.5, axis=1)
+  np.testing.assert_allclose(
+    resample.interval(dead(real), dead(fake)), resample.interval(real, fake), rtol=1e-9
+  )
+  # A direction in which only the one set varies.
+  found = resample.interval(dead(real), np.insert(fake, 4, fake[:, 0], axis=1))
+  assert np.isfinite(found).all() and found.standard_error > 0
+
+
+@pytest.mark.parametrize("collapsed", ["real", "fake"])
+def test_a_model_that_makes_one_video(collapsed):
+  """One of the sets has no spread: all of the figure's own comes from the other."""
+  rng = np.random.default_rng(0)
+  spread, one = draw(rng, 60, 9, "same"), np.repeat(draw(rng, 1, 9, "mean"), 50, axis=0)
+  found = resample.interval(*((one, spread) if collapsed == "real" else (spread, one)))
+  assert np.isfinite(found).all() and 0 < found.low < found.value < found.high
+  own = ((spread - one[0]) ** 2).sum(1)  # with one point, the distance is the mean of these
+  np.testing.assert_allclose(found.value, own.mean(), rtol=0.03)
+  np.testing.assert_allclose(found.standard_error, own.std() / np.sqrt(60), rtol=0.05)
+
+
+@pytest.mark.parametrize("numbers", [(70, 64), (12, 300), (3, 2)])
+def test_progress_reaches_what_was_said(numbers):
+  rng, told = np.random.default_rng(0), []
+  real, fake = draw(rng, numbers[0], 5, "same"), draw(rng, numbers[1], 5, "scale")
+  resample.examine(real, fake, progress=told.append)
+  assert told == sorted(told) and told[-1] == resample.steps(real, fake)
+
+
+def test_of_many_dims_fewer_pairs_are_taken(monkeypatch):
+  rng, told = np.random.default_rng(0), []
+  real, fake = draw(rng, 64, 5, "same"), draw(rng, 64, 5, "scale")
+  monkeypatch.setattr(resample, "_MANY_DIMS", 4)
+  assert resample.examine(real, fake, progress=told.append).curve.pairs == [4, 4, 4, 1]
+  assert told[-1] == resample.steps(real, fake)
+
+
+def test_the_curve_takes_the_faster_way(monkeypatch):
+  """At 2048 dims singular values of 21 pairs took minutes."""
+  rng, calls = np.random.default_rng(0), []
+  original = np.linalg.svd
+  monkeypatch.setattr(np.linalg, "svd", lambda *args, **kwargs: calls.append(1) or original(*args, **kwargs))
+  resample.examine(draw(rng, 70, 9, "same"), draw(rng, 64, 9, "scale"))
+  assert len(calls) == 1
 
 
 def test_four_videos_are_enough_to_say_something():

@@ -208,6 +208,19 @@ def test_the_table_is_shown(fake, capsys):
     weights.load("i3d")
 
 
+def test_a_pipe_that_has_seen_enough_is_no_error(fake):
+  """`python -m vgjax.metrics.weights | head -1`."""
+  code = "import vgjax.metrics.weights.__main__ as c, sys; sys.stdin.read(); sys.exit(c.main([]))"
+  process = subprocess.Popen(
+    [sys.executable, "-c", code],
+    cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+  )  # fmt: skip
+  assert process.stdout and process.stdin and process.stderr
+  process.stdout.close()
+  process.stdin.close()
+  assert process.wait(120) == 0 and process.stderr.read() == ""
+
+
 class Harm:
   """Unpickling it would make a file."""
 

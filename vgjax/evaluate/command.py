@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import pathlib
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+from PIL import Image
 
 from vgjax import cards, devices
 from vgjax.errors import ConfigError, DataError
-from vgjax.evaluate import folders, measure
+from vgjax.evaluate import console, folders, measure, motion, picture
 from vgjax.metrics import per_frame, per_set
 
 DESCRIPTION = """\
@@ -20,13 +21,18 @@ Measures how far a folder of made videos is from a folder of real ones. Both hol
 pictures (a folder a video), or .npy / .npz arrays of uint8; subfolders are looked into.
 
 sets of videos, of any numbers:      {sets}
+how much they move, also those:      {motion}
 pairs, of the same name but for      {pairs}
-the suffix, frame by frame:          {more_pairs}"""
+the suffix, frame by frame:          {more_pairs}
+
+Several folders of made videos hold samples of the same videos: sets take them all together, and pairs have
+the mean over them and the best of them."""
 EPILOG = """\
 examples:
   python -m vgjax.evaluate --real test_set --fake samples
   python -m vgjax.evaluate --real test_set --fake samples --metrics fvd,fid,precision,recall --num_videos 2048
   python -m vgjax.evaluate --real truth --fake predictions --metrics psnr,ssim,lpips_alex --out ours.json
+  python -m vgjax.evaluate --real truth --fake sample_0 sample_1 sample_2 --metrics fvd,psnr --plot curves.png
   python -m vgjax.evaluate compare ours.json theirs.json
 
 Networks with published weights are fetched at the first use, once: `python -m vgjax.metrics.weights list`.
@@ -34,11 +40,6 @@ Features are kept in ~/.cache/vgjax/features, so a second run with other metrics
 killed goes on; VGJAX_FEATURE_CACHE=off turns that off.
 
 exit status: 0 done, 1 nothing could be measured, 2 a wrong option, 3 (with --strict) a metric is missing."""
-_LESS, _MORE = "↓", "↑"
-_BETTER = dict.fromkeys(["fvd", "kvd", "cmmd", "fid", "kid", "mse", "mae", "mse_sum", "mae_sum"], _LESS)
-_BETTER |= dict.fromkeys(["lpips_alex", "lpips_vgg"], _LESS)
-_BETTER |= dict.fromkeys(["is", "precision", "recall", "density", "coverage"], _MORE)
-_BETTER |= dict.fromkeys(["psnr", "ssim", "ssim_openstl", "ms_ssim"], _MORE)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,14 +47,17 @@ def parser() -> argparse.ArgumentParser:
   made = argparse.ArgumentParser(
     prog="python -m vgjax.evaluate",
     description=DESCRIPTION.format(
-      sets=", ".join(per_set.METRICS), pairs=", ".join(names[:5]), more_pairs=", ".join(names[5:])
+      sets=", ".join(per_set.METRICS),
+      motion=", ".join(motion.METRICS),
+      pairs=", ".join(names[:5]),
+      more_pairs=", ".join(names[5:]),
     ),
     epilog=EPILOG,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   folder: dict[str, Any] = dict(type=pathlib.Path, required=True, metavar="FOLDER")
   made.add_argument("--real", **folder, help="the real videos")
-  made.add_argument("--fake", **folder, help="the made ones")
+  made.add_argument("--fake", **folder, nargs="+", help="the made ones; several: samples of the same videos")
   made.add_argument(
     "--metrics", default="fvd,fid", metavar="A,B,...", help="which, by the names above (default: fvd,fid)"
   )
@@ -79,11 +83,19 @@ def parser() -> argparse.ArgumentParser:
     help="at most N of each folder, drawn at random (default: all)",
   )
   clip.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn (default: 0)")
+  clip.add_argument(
+    "--extractor", type=_extractor, action="append", default=[], metavar="METRIC=NAME[,OPTION=VALUE]",
+    help="another network for a metric of sets, or another way to use it: fvd=i3d,resize=half_pixel is as in "
+    "PyTorch; is=my_c3d.network is a module of yours with make(). May be given several times",
+  )  # fmt: skip
   made.add_argument(
     "--batch_size", type=_positive, metavar="N", help="videos at a time; less takes less memory"
   )
   made.add_argument(
     "--out", type=pathlib.Path, metavar="FILE", help="write figures, curves and protocol card, as JSON"
+  )
+  made.add_argument(
+    "--plot", type=pathlib.Path, metavar="FILE.png", help="draw each curve: over the frames, or the videos"
   )
   made.add_argument("--strict", action="store_true", help="exit with 3 if a metric could not be measured")
   return made
@@ -108,7 +120,7 @@ def compare_parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
   """Evaluates; returns the exit status."""
   protocol = measure.Protocol(
-    metrics=measure.check([name for name in options.metrics.split(",") if name]),
+    metrics=measure.check([name.strip().lower() for name in options.metrics.split(",") if name.strip()]),
     num_frames=options.num_frames,
     fps=options.fps,
     stride=options.stride,
@@ -116,12 +128,19 @@ def run(options: argparse.Namespace) -> int:
     num_videos=options.num_videos,
     seed=options.seed,
     batch_size=options.batch_size,
+    extractors=dict(options.extractor),
   )
   devices.initialize()
-  real, fake = folders.look(options.real), folders.look(options.fake)
-  _say(f"real: {_overview(real)}\nfake: {_overview(fake)}")
-  found = measure.measure(real, fake, protocol, say=_say)
-  _say("\n" + report(found, protocol.metrics))
+  real, fakes = folders.look(options.real), [folders.look(path) for path in options.fake]
+  _say("\n".join([f"real: {console.overview(real)}", *(f"fake: {console.overview(f)}" for f in fakes)]))
+  found = measure.measure(real, fakes, protocol, say=_say)
+  _say("\n" + console.report(found, protocol.metrics))
+  if options.plot is not None and jax.process_index() == 0:
+    drawn = picture.draw(found.numbers)
+    if drawn is not None:
+      options.plot.parent.mkdir(parents=True, exist_ok=True)
+      Image.fromarray(drawn).save(options.plot)
+    _say(f"\nwrote {options.plot}" if drawn is not None else "\nno --plot: no curve has two points")
   if options.out is not None and jax.process_index() == 0:
     cards.write(options.out, found.card, found.numbers)
     _say(f"\nwrote {options.out}")
@@ -130,33 +149,6 @@ def run(options: argparse.Namespace) -> int:
   if not any(name in found.numbers for name in protocol.metrics):
     return 1
   return 3 if options.strict and found.missing else 0
-
-
-def report(found: measure.Measured, metrics: Sequence[str]) -> str:
-  """The figures, what must be told of them, what is missing, and how it was measured."""
-  rows = []
-  for name in metrics:
-    if name in found.numbers:
-      spread = ""
-      if f"{name}/low" in found.numbers:
-        spread = (
-          f"95% interval {_number(found.numbers[f'{name}/low'])} to {_number(found.numbers[f'{name}/high'])}"
-        )
-      elif f"{name}/std" in found.numbers:
-        spread = f"± {_number(found.numbers[f'{name}/std'])} over 10 parts"
-      rows.append((f"{name} {_BETTER.get(name, '')}", _number(found.numbers[name]), spread))
-  parts = [_table(rows)] if rows else []
-  told: dict[str, list[str]] = {}
-  for name, texts in found.notes.items():
-    for text in texts:
-      told.setdefault(text, []).append(name)
-  parts += [_wrapped(f"note, {', '.join(names)}: {text}") for text, names in told.items()]
-  parts += [_wrapped(f"missing, {name}: {reason}") for name, reason in found.missing.items()]
-  for word, bad in found.bad.items():
-    if bad:
-      noun = "video is" if len(bad) == 1 else "videos are"
-      parts.append("\n  ".join([f"{len(bad)} {word} {noun} left out:", *folders.listed(bad)]))
-  return "\n".join([*parts, "", _protocol(found)])
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -182,10 +174,13 @@ def compare(options: argparse.Namespace) -> int:
     ))  # fmt: skip
   if status == 0:
     rows = [
-      (f"{name} {_BETTER.get(name.rpartition('/')[2], '')}", *(_number(numbers[name]) for _, numbers in read))
+      (
+        f"{name} {console.better(name)}",
+        *(console.number(numbers[name]) for _, numbers in read),
+      )
       for name in scalars
     ]
-    print(_table([("", *(str(path) for path in options.files)), *rows], head=True))
+    print(console.table([("", *(str(path) for path in options.files)), *rows], head=True))
     only = [sorted(set(numbers) - set(shared)) for _, numbers in read]
     for path, names in zip(options.files, only):
       names = [name for name in names if not name.endswith("/curve")]
@@ -206,11 +201,11 @@ def _of(card: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
   metrics = {part for name in names for part in name.split("/")}
   card = dict(card)
   conventions = card.get("conventions") or {}
-  known = set(per_set.METRICS) | set(per_frame.METRICS)
+  known = set(measure.CONVENTIONS)
   card["conventions"] = {k: v for k, v in conventions.items() if k in metrics or k not in known}
   counts = card.get("num_videos")
   if isinstance(counts, Mapping):  # of folders; those of a run say one number
-    used = {"real", "fake"} if metrics & set(per_set.METRICS) else set()
+    used = {"real", "fake"} if metrics & (set(per_set.METRICS) | set(motion.METRICS)) else set()
     used |= {"pairs"} if metrics & set(per_frame.METRICS) else set()
     card["num_videos"] = {word: count for word, count in counts.items() if word in used}
   evaluator = dict(card.get("evaluator") or {})
@@ -220,66 +215,25 @@ def _of(card: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
   return card
 
 
-def _overview(folder: folders.Folder) -> str:
-  infos = [video.info for video in folder.videos]
-  lengths = sorted({info.num_frames for info in infos})
-  sizes = sorted({(info.width, info.height) for info in infos})
-  length = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
-  size = f"{sizes[0][0]}x{sizes[0][1]}" if len(sizes) == 1 else f"{len(sizes)} sizes"
-  bad = f"; {len(folder.bad)} more cannot be read" if folder.bad else ""
-  noun = "video" if len(infos) == 1 else "videos"
-  return f"{folder.root}, {len(infos):,} {noun} of {length} frames, {size}{bad}"
-
-
-def _protocol(found: measure.Measured) -> str:
-  """The card's gist; all of it is in the file."""
-  card = found.card
-  data, counts = card["data"], card["num_videos"]
-  rate = f"{data['fps']:g} fps" if "fps" in data else f"stride {data['stride']}"
-  time, (height, width, _) = data["frames"], data["resolution"]
-  lines = [
-    f"videos      {', '.join(f'{count:,} {word}' for word, count in counts.items())}",
-    f"clips       {time} frames from the first on, {rate}, {width}x{height}",
-    f"resize      real: {data['resize']}; fake: {card['fake']['resize']}",
-    f"seed        {card['evaluator']['seed']}",
-  ]
-  shown: dict[str, list[str]] = {}
-  for name, extractor in card["evaluator"]["extractors"].items():
-    weights = str(extractor.get("weights_sha256", "not said"))[:12]
-    text = f"{extractor.get('network', extractor.get('name'))}, weights sha256 {weights}"
-    shown.setdefault(text, []).append(name)
-  lines += [f"network     {text} ({', '.join(names)})" for text, names in shown.items()]
-  code = card["code"]
-  commit = (
-    f" {code['commit'][:10]}{', changed since' if code.get('changed') else ''}" if "commit" in code else ""
-  )
-  lines.append(f"code        vgjax {code['vgjax']}{commit}, jax {code['jax']}, {code['device']}")
-  return "protocol\n" + "\n".join("  " + line for line in lines)
-
-
-def _table(rows: Sequence[Sequence[str]], head: bool = False) -> str:
-  widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-  lines = [
-    "  ".join(
-      cell.ljust(width) if i == 0 or (i == 2 and not head) else cell.rjust(width)
-      for i, (cell, width) in enumerate(zip(row, widths))
-    ).rstrip()
-    for row in rows
-  ]
-  return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]] if head else lines)
-
-
-def _number(value: float) -> str:
-  return f"{value:.2f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"
-
-
-def _wrapped(text: str) -> str:
-  return textwrap.fill(text, 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-
-
 def _say(text: str) -> None:
   if jax.process_index() == 0:
     print(text, flush=True)
+
+
+def _extractor(text: str) -> tuple[str, dict[str, Any]]:
+  """ "fvd=i3d,resize=half_pixel" as ("fvd", dict(name="i3d", resize="half_pixel")); values may be numbers."""
+  metric, _, rest = text.partition("=")
+  name, *options = rest.split(",")
+  if not name or not all("=" in option for option in options):
+    raise argparse.ArgumentTypeError(f"{text} is not METRIC=NAME or METRIC=NAME,OPTION=VALUE")
+  fields: dict[str, Any] = {"name": name}
+  for option in options:
+    key, _, value = option.partition("=")
+    try:
+      fields[key] = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+      fields[key] = value
+  return metric.strip().lower(), fields
 
 
 def _positive(text: str) -> int:

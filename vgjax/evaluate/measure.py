@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,10 +14,15 @@ from vgjax import cards, configs, sharding
 from vgjax.data import loader
 from vgjax.data.sampling import Sampling
 from vgjax.errors import ConfigError, DataError
-from vgjax.evaluate import folders, pairs
+from vgjax.evaluate import folders, motion, pairs
 from vgjax.metrics import features, parts, per_frame, per_set
-from vgjax.metrics.features import Stream
+from vgjax.metrics.features import Features, Stream
 
+CONVENTIONS: dict[str, str] = (
+  {name: metric.convention for name, metric in per_set.METRICS.items()}
+  | {name: metric.convention for name, metric in per_frame.METRICS.items()}
+  | motion.METRICS
+)  # of every metric
 FRAMES_AT_ONCE = 128  # of all videos of a batch, unless one alone has more: fits into 4 GB
 
 
@@ -26,7 +31,7 @@ class Protocol:
   """How two folders are compared.
 
   Attributes:
-    metrics: names of `per_set.METRICS` and `per_frame.METRICS`.
+    metrics: names of `CONVENTIONS`.
     num_frames: of each video, from its first; None: as many as the shortest has.
     fps: frames a second; None takes every `stride`-th.
     stride: every how many-th frame.
@@ -34,6 +39,8 @@ class Protocol:
     num_videos: the most of each folder, drawn by `seed`; None for all.
     seed: of what is drawn.
     batch_size: videos at a time; None: by their length and the number of devices.
+    extractors: {metric: dict(name=..., options)} for another network than the metric's own, see
+      `vgjax.metrics.extractors.open`.
   """
 
   metrics: tuple[str, ...]
@@ -44,6 +51,7 @@ class Protocol:
   num_videos: int | None = None
   seed: int = 0
   batch_size: int | None = None
+  extractors: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -71,88 +79,109 @@ def check(metrics: Sequence[str]) -> tuple[str, ...]:
   Raises:
     ConfigError: an unknown name.
   """
-  known = per_set.METRICS | per_frame.METRICS
   if not metrics:
-    raise ConfigError(f"--metrics names none; known: {', '.join(known)}")
+    raise ConfigError(f"--metrics names none; known: {', '.join(CONVENTIONS)}")
   for name in metrics:
-    configs.pick(known, name, "--metrics")
+    configs.pick(CONVENTIONS, name, "--metrics")
   return tuple(dict.fromkeys(metrics))
 
 
 def measure(
-  real: folders.Folder, fake: folders.Folder, protocol: Protocol, say: Callable[[str], None] = print
+  real: folders.Folder,
+  fakes: Sequence[folders.Folder],
+  protocol: Protocol,
+  say: Callable[[str], None] = print,
 ) -> Measured:
   """Measures.
 
   Args:
     real: of `folders.look`.
-    fake: the same.
+    fakes: the same; several hold samples of the same videos, of which pairs also have a best one.
     protocol: how.
     say: told what is done, a line at a time.
 
   Raises:
     DataError: folders that cannot be compared: videos too short, of different sizes, none readable.
   """
+  for name in protocol.extractors:
+    configs.pick({n: None for n in protocol.metrics if n in per_set.METRICS}, name, "--extractor")
   time = protocol.num_frames or min(
-    folders.most_frames(folder, protocol.fps, protocol.stride) for folder in (real, fake)
+    folders.most_frames(folder, protocol.fps, protocol.stride) for folder in (real, *fakes)
   )
   sampling = Sampling(time, protocol.fps, protocol.stride)
-  real, fake = (folders.long_enough(folder, sampling) for folder in (real, fake))
-  channels = 1 if real.grey and fake.grey else 3
+  real, *fakes = (folders.long_enough(folder, sampling) for folder in (real, *fakes))
+  channels = 1 if all(folder.grey for folder in (real, *fakes)) else 3
 
   def clips(folder, videos):
     return folders.clips(folder, videos, sampling, size=protocol.size, channels=channels)
 
-  sets = [clips(folder, _draw(folder.videos, protocol)) for folder in (real, fake)]
-  if sets[0].shape != sets[1].shape:
-    (height, width), (other_height, other_width) = (one.shape[1:3] for one in sets)
-    least = min(height, width, other_height, other_width)
-    raise DataError(
-      f"The folders differ in size: {real.root} has {width}x{height}, {fake.root} "
-      f"{other_width}x{other_height}. Choose one for both, such as --size {least}."
-    )
+  sets = [clips(folder, _draw(folder.videos, protocol)) for folder in (real, *fakes)]
+  for other in sets[1:]:
+    _check_size(sets[0], other)
   say(_what_is_compared(sets, protocol))
 
   result = Measured({}, {}, {}, {}, _card(sets, protocol))
   _measure_sets(sets, protocol, result)
   wanted = [name for name in protocol.metrics if name in per_frame.METRICS]
   if wanted:
-    matched = pairs.match(real, fake)
+    matched = pairs.match(real, fakes)
     say(_what_is_paired(matched))
-    if matched.pairs:
-      chosen = _draw(matched.pairs, protocol)
-      both = [clips(folder, [pair[i] for pair in chosen]) for i, folder in enumerate((real, fake))]
-      _measure_pairs(pairs.Pairs(*both), wanted, protocol, result)
-      sets += both
+    if matched.groups:
+      chosen = _draw(matched.groups, protocol)
+      paired = [clips(folder, [group[i] for group in chosen]) for i, folder in enumerate((real, *fakes))]
+      _measure_pairs([pairs.Pairs(paired[0], fake) for fake in paired[1:]], wanted, protocol, result)
+      sets += paired
     else:
       for name in wanted:
         result.missing[name] = (
           "compares each fake video with the real one of the same name, and no two names are alike"
         )
-  for name, folder in (("real", real), ("fake", fake)):
-    result.bad[name] = {k: v for one in sets if one.folder is folder for k, v in one.bad.items()}
+  for name, chosen in (("real", [real]), ("fake", fakes)):
+    result.bad[name] = {
+      str(one.folder.root / k): v for one in sets if one.folder in chosen for k, v in one.bad.items()
+    }
   result.card["missing"], result.card["notes"] = result.missing, result.notes
   result.card["left_out"] = {name: len(bad) for name, bad in result.bad.items()}
   return result
 
 
+def _check_size(one, other):
+  if one.shape == other.shape:
+    return
+  (height, width), (other_height, other_width) = (clips.shape[1:3] for clips in (one, other))
+  raise DataError(
+    f"The folders differ in size: {one.folder.root} has {width}x{height}, {other.folder.root} "
+    f"{other_width}x{other_height}. Choose one for both, such as --size "
+    f"{min(height, width, other_height, other_width)}."
+  )
+
+
 def _measure_sets(sets, protocol, result):
+  time = sets[0].sampling.time
   wanted = [name for name in protocol.metrics if name in per_set.METRICS]
-  if not wanted:
+  ready, missing = per_set.prepare(wanted, time, protocol.extractors)
+  moving, still = motion.prepare([name for name in protocol.metrics if name in motion.METRICS], time)
+  result.missing |= missing | still
+  used = per_set.by_card(ready) | ({"motion": motion.extractor(time)} if moving else {})
+  if not used:
     return
-  ready, missing = per_set.prepare(wanted, sets[0].sampling.time)
-  result.missing |= missing
-  if not ready:
-    return
-  used, found = per_set.by_card(ready), []
-  for clips, word in zip(sets, ("real", "fake")):
+  found = []
+  for clips, word in zip(sets, ("real", *["fake"] * (len(sets) - 1))):
     stream = _stream(clips, protocol, "video")
     with features.bar(stream.size, f"{word} video") as progress:
       made_of = {"files": clips.folder.identity(), "clips": clips.card()}
       found.append(features.collect(used, stream, folder=parts.cache(), made_of=made_of, progress=progress))
     _note_unreadable(clips, next(iter(found[-1].values())).rows)
-    result.card["num_videos"][word] = len(next(iter(found[-1].values())).rows)
-  for name, value in per_set.figures(ready, *found, seed=protocol.seed):
+  real, fake = found[0], {name: _together([one[name] for one in found[1:]]) for name in used}
+  for word, one in (("real", real), ("fake", fake)):
+    result.card["num_videos"][word] = len(next(iter(one.values())).rows)
+  if moving:
+    both = [one.pop("motion").values for one in (real, fake)]
+    if all(map(len, both)):
+      result.numbers |= motion.figures(moving, *both, time)
+    else:
+      result.missing |= dict.fromkeys(moving, "of one folder no video could be read")
+  for name, value in per_set.figures(ready, real, fake, seed=protocol.seed):
     if isinstance(value, str):
       result.missing[name] = value
     elif name == "notes":
@@ -163,25 +192,36 @@ def _measure_sets(sets, protocol, result):
       result.numbers[name] = value
 
 
-def _measure_pairs(source, wanted, protocol, result):
-  params, missing = per_frame.prepare(wanted, *source.real.shape[1:3])
+def _together(found):
+  """The features of several folders as those of one set."""
+  return Features(*(np.concatenate(part) for part in zip(*found)))
+
+
+def _measure_pairs(sources, wanted, protocol, result):
+  params, missing = per_frame.prepare(wanted, *sources[0].real.shape[1:3])
   result.missing |= missing
   if not params:
     return
-  stream = _stream(source, protocol, "video", "fake")
-  made_of = {
-    word: {"files": clips.folder.identity(), "clips": clips.card()}
-    for word, clips in (("real", source.real), ("fake", source.fake))
-  }
-  with features.bar(stream.size, "pair") as progress:
-    found = features.collect(
-      {"pairs": pairs.extractor(params)}, stream, folder=parts.cache(), made_of=made_of, progress=progress
-    )["pairs"]
-  result.card["num_videos"]["pairs"] = len(found.rows)
-  if not len(found.rows):
+  found = []
+  for source in sources:
+    stream = _stream(source, protocol, "video", "fake")
+    made_of = {
+      word: {"files": clips.folder.identity(), "clips": clips.card()}
+      for word, clips in (("real", source.real), ("fake", source.fake))
+    }
+    with features.bar(stream.size, "pair") as progress:
+      of_one = features.collect(
+        {"pairs": pairs.extractor(params)}, stream, folder=parts.cache(), made_of=made_of, progress=progress
+      )
+    found.append(of_one["pairs"])
+  # The best is chosen of as many samples of each video.
+  rows = sorted(set.intersection(*(set(one.rows.tolist()) for one in found)))
+  result.card["num_videos"]["pairs"] = len(rows)
+  if not rows:
     result.missing |= dict.fromkeys(params, "of no pair could both videos be read")
     return
-  result.numbers |= pairs.figures(sorted(params), found.values)
+  values = [one.values[np.isin(one.rows, rows)] for one in found]
+  result.numbers |= pairs.figures(sorted(params), np.stack(values))
 
 
 def _stream(source, protocol, *keys):
@@ -229,18 +269,20 @@ def _note_unreadable(clips, rows):
 
 
 def _card(sets, protocol):
-  real, fake = sets
-  conventions = per_set.METRICS | per_frame.METRICS
+  real, *fakes = sets
+  origins = [{"folder": str(fake.folder.root), **fake.card()} for fake in fakes]
+  # How many samples there are of each video moves the best of them.
+  samples = {"samples": len(fakes)} if len(fakes) > 1 else {}
   return dict(
     data=real.card(),
     split="folder",
-    num_videos={"real": len(real), "fake": len(fake)},
+    num_videos={"real": len(real), "fake": sum(map(len, fakes))},
     task=None,
-    evaluator={"name": "folders", "seed": protocol.seed, "extractors": {}},
-    conventions={name: conventions[name].convention for name in protocol.metrics},
+    evaluator={"name": "folders", "seed": protocol.seed, "extractors": {}} | samples,
+    conventions={name: CONVENTIONS[name] for name in protocol.metrics},
     value_range=[-1, 1],
     real=str(real.folder.root),
-    fake={"folder": str(fake.folder.root), **fake.card()},
+    fake=origins[0] if len(fakes) == 1 else origins,
     code=cards.code_version() | dict(jax=jax.__version__, device=jax.devices()[0].device_kind),
   )
 
@@ -260,7 +302,7 @@ def _what_is_compared(sets, protocol):
 
 
 def _what_is_paired(matched):
-  text = f"pairs by name: {len(matched.pairs)}"
+  text = f"pairs by name: {len(matched.groups)}"
   for word, names in (("real", matched.real_only), ("fake", matched.fake_only)):
     if names:
       more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -17,23 +17,26 @@ class Matched(NamedTuple):
   """Videos by their names without suffix.
 
   Attributes:
-    pairs: (real, fake) of one stem, in the order of the real ones.
-    real_only, fake_only: names without a partner.
+    groups: (real, fake of the first folder, of the second, ...) of one stem, in the order of the real ones.
+    real_only, fake_only: names without a partner, or without one in each folder.
   """
 
-  pairs: tuple[tuple[Video, Video], ...]
+  groups: tuple[tuple[Video, ...], ...]
   real_only: tuple[str, ...]
   fake_only: tuple[str, ...]
 
 
-def match(real: Folder, fake: Folder) -> Matched:
-  """Finds the pairs of two folders."""
-  by_stem = {video.stem: video for video in fake.videos}
-  stems = {video.stem for video in real.videos}
+def match(real: Folder, fakes: Sequence[Folder]) -> Matched:
+  """Finds the real videos that have a fake one of their name in every folder."""
+  by_stem = [{video.stem: video for video in fake.videos} for fake in fakes]
+  whole = lambda video: all(video.stem in videos for videos in by_stem)
+  groups = tuple(
+    (video, *(videos[video.stem] for videos in by_stem)) for video in real.videos if whole(video)
+  )
+  stems = {group[0].stem for group in groups}
+  fake_only = [video.name for fake in fakes for video in fake.videos if video.stem not in stems]
   return Matched(
-    tuple((video, by_stem[video.stem]) for video in real.videos if video.stem in by_stem),
-    tuple(video.name for video in real.videos if video.stem not in by_stem),
-    tuple(video.name for video in fake.videos if video.stem not in stems),
+    groups, tuple(video.name for video in real.videos if video.stem not in stems), tuple(fake_only)
   )
 
 
@@ -75,18 +78,25 @@ def extractor(params: dict[str, Any]) -> FrameMetrics:
 
 
 def figures(names: Sequence[str], values: np.ndarray) -> dict[str, Any]:
-  """Means over videos and frames, and the curve over frames.
+  """Means over samples, videos and frames, those of the best samples, and the curves over frames.
 
   Args:
     names: of the metrics, in their order.
-    values: [videos, time, len(names)].
+    values: [samples, videos, time, len(names)].
 
   Returns:
-    {metric: mean}, then {"<metric>/curve": [time]}.
+    {metric: mean}, of k > 1 samples {"<metric>/best_of_<k>": mean}, then the same with "/curve": [time].
   """
   values = np.asarray(values, np.float64)
-  found: dict[str, Any] = {name: float(values[..., i].mean()) for i, name in enumerate(names)}
-  return found | {f"{name}/curve": values[..., i].mean(0).tolist() for i, name in enumerate(names)}
+  rows = {"": values.mean(0)}
+  if len(values) > 1:
+    rows[f"/best_of_{len(values)}"] = per_frame.best(names, values)
+  found: dict[str, Any] = {}
+  for which, row in rows.items():
+    found |= {f"{name}{which}": float(row[..., i].mean()) for i, name in enumerate(names)}
+  for which, row in rows.items():
+    found |= {f"{name}{which}/curve": row[..., i].mean(0).tolist() for i, name in enumerate(names)}
+  return found
 
 
 def _compute(params, videos):

@@ -42,8 +42,8 @@ def make(
 
   Args:
     split: "train", "valid" or "test".
-    metrics: names of `vgjax.metrics.per_set.METRICS`: "fvd", "kvd", "fid", "kid", "is", "precision",
-      "recall", "density", "coverage".
+    metrics: names of `vgjax.metrics.per_set.METRICS`: "fvd", "kvd", "cmmd", "fid", "kid", "is",
+      "precision", "recall", "density", "coverage".
     num_videos: how many of the split's first videos; 2048 is customary for FVD.
     samples: how many are drawn for each of them; all are in one set.
     frames: which frames of each video: "all", given ones included; "unknown", those that the task leaves to

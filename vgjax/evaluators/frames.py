@@ -39,7 +39,6 @@ CONVENTIONS = {name: metric.convention for name, metric in per_frame.METRICS.ite
   best="of several samples, for each video and metric by itself, by the video's mean",
 )
 DEFAULT = ("mse", "mae", "mse_sum", "mae_sum", "psnr", "ssim", "ssim_openstl")
-HIGHER_IS_BETTER = ("psnr", "ssim", "ssim_openstl", "ms_ssim")
 
 
 def make(*, split="valid", num_videos=None, seed=0, metrics=DEFAULT, samples=1, picture=True):
@@ -206,7 +205,7 @@ def _summary(names, made, baselines, picture):
   values = np.where(counts[..., None], values, 0)
   rows = {"": values.mean(0)}
   if len(made) > 1:
-    rows[f"best_of_{len(made)}/"] = _best(names, values)
+    rows[f"best_of_{len(made)}/"] = per_frame.best(names, values)
   for name, found in baselines.items():
     if len(found) == len(counts) and np.array_equal(found[..., 0], found[..., 1]):
       rows[f"{name}/"] = np.where(counts[..., None], found[..., 2:].astype(np.float64), 0)
@@ -225,16 +224,3 @@ def _summary(names, made, baselines, picture):
       yield f"{prefix}{name}/curve", curve
   if picture and len(times) > 1:
     yield "curves", plot.panels(curves, "frame")
-
-
-def _best(names, values):
-  """[videos, time, metrics] of the sample that is best for each video and metric.
-
-  Args:
-    names: of the metrics.
-    values: [samples, videos, time, metrics], 0 for frames that do not count.
-  """
-  # All samples of a video have the same frames that count: sums rank them as means do.
-  sign = np.array([1 if name in HIGHER_IS_BETTER else -1 for name in names])
-  best = np.argmax(sign * values.sum(2), axis=0)  # [videos, metrics]
-  return np.take_along_axis(values, best[None, :, None, :], axis=0)[0]

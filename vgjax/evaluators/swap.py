@@ -8,7 +8,8 @@ every motion, all videos are read, and pairs are compared:
   motion_kept       pairs of one motion code and two content codes in which the same path is read
   motion_chance     the same of pairs in which both codes differ
   track_kept        distance between the tracks of pairs of one motion code, pixels, root mean square over
-  frames track_chance      the same of pairs in which both codes differ
+                    frames
+  track_chance      the same of pairs in which both codes differ
   seen              videos in which there is a shape at all
 
 A motion code that fixes the way but not the place has tracks apart by a constant; of each track the mean over

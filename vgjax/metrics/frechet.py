@@ -16,6 +16,10 @@ eigenvalues of C₁ C₂ = AᵀA BᵀB are those of (A Bᵀ)(A Bᵀ)ᵀ, and so
 
 That is exact for any number of videos, cannot be complex, and keeps the digits of small eigenvalues that a
 covariance loses. A and B are first reduced to at most dims rows by QR, which changes neither product.
+
+`exact=False` is for figures of which a few digits are looked at, such as the points of a curve: it factors
+the covariance (Cholesky) and takes the roots of the eigenvalues of (A Bᵀ)(A Bᵀ)ᵀ. At 2048 dims that is six
+times faster, and the distance is then known to about 1e-8 of the traces for each dim that does not vary.
 """
 
 from typing import NamedTuple
@@ -24,7 +28,8 @@ import numpy as np
 
 from vgjax.metrics import feature_sets
 
-_BLOCK = 4096  # rows that are reduced at a time: 2048 dims take 64 MiB
+_BLOCK = 4096  # rows that are reduced at a time, at least
+_LONG = 4  # or so many times the dims, so that little is reduced twice: 2048 dims take 128 MiB
 
 
 class Moments(NamedTuple):
@@ -60,10 +65,12 @@ def frechet_distance(real, fake, *, ddof: int = 1) -> float:
   return between(moments(real), moments(fake), ddof=ddof)
 
 
-def moments(features) -> Moments:
-  """The moments of a set of features, [number, dims] or [videos, time, dims]."""
+def moments(features, *, exact: bool = True) -> Moments:
+  """The moments of a set of features, [number, dims] or [videos, time, dims]; `exact` as the module says."""
   features = feature_sets.rows(features)
-  size = max(_BLOCK, features.shape[1])
+  if not exact:
+    return _of_covariance(features)
+  size = max(_BLOCK, _LONG * features.shape[1])
   parts = [_whole(features[start : start + size]) for start in range(0, len(features), size)]
   total = parts[0]
   for part in parts[1:]:
@@ -80,13 +87,14 @@ def merge(first: Moments, second: Moments) -> Moments:
   return Moments(count, first.mean + change * (second.count / count), _reduce(factor))
 
 
-def between(first: Moments, second: Moments, *, ddof: int = 1) -> float:
+def between(first: Moments, second: Moments, *, ddof: int = 1, exact: bool = True) -> float:
   """The squared Fréchet distance between two sets of which the moments are known."""
-  return distance(
-    first.mean - second.mean,
-    first.factor / np.sqrt(first.count - ddof),
-    second.factor / np.sqrt(second.count - ddof),
-  )
+  return distance(first.mean - second.mean, scaled(first, ddof), scaled(second, ddof), exact=exact)
+
+
+def scaled(moments: Moments, ddof: int = 1) -> np.ndarray:
+  """The factor of the covariance, [at most dims, dims]."""
+  return moments.factor / np.sqrt(moments.count - ddof)
 
 
 def between_gaussians(mean, covariance, other_mean, other_covariance) -> float:
@@ -102,19 +110,25 @@ def between_gaussians(mean, covariance, other_mean, other_covariance) -> float:
   return distance(change, _root(covariance), _root(other_covariance))
 
 
-def distance(change: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+def distance(change: np.ndarray, first: np.ndarray, second: np.ndarray, *, exact: bool = True) -> float:
   """The squared distance from the difference of the means and factors of the covariances.
 
   Args:
     change: [dims], the difference of the means.
     first: [any, dims], with `first.T @ first` the covariance.
     second: [any, dims].
+    exact: as the module says.
 
   Returns:
     0 or more. What the covariances contribute is known to about 1e-15 of their traces; less than that is 0.
   """
   traces = np.sum(first**2) + np.sum(second**2)
-  shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+  product = first @ second.T
+  if not exact:
+    square = product @ product.T if len(first) < len(second) else product.T @ product
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(square), 0)).sum()
+    return float(change @ change + max(traces - 2 * shared, 0.0))
+  shared = np.linalg.svd(product, compute_uv=False).sum()
   return float(change @ change + significant(traces - 2 * shared, traces, min(len(first), len(second))))
 
 
@@ -126,6 +140,20 @@ def significant(part: float, traces: float, rank: int) -> float:
 def _whole(features):
   mean = features.mean(0)
   return Moments(len(features), mean, _reduce(features - mean))
+
+
+def _of_covariance(features):
+  """Moments by the covariance, whose triangular factor is found sooner than that of the features."""
+  mean = features.mean(0)
+  centred = features - mean
+  if len(centred) <= centred.shape[1]:
+    return Moments(len(features), mean, centred)
+  squares = centred.T @ centred
+  try:
+    factor = np.linalg.cholesky(squares).T
+  except np.linalg.LinAlgError:  # a direction without spread
+    factor = _root(squares)
+  return Moments(len(features), mean, factor)
 
 
 def _reduce(factor):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from vgjax import configs
 from vgjax.errors import MissingWeights
@@ -77,6 +78,7 @@ METRICS = {
   "lpips_alex": _lpips("alex", "AlexNet"),
   "lpips_vgg": _lpips("vgg", "VGG-16"),
 }  # fmt: skip
+HIGHER_IS_BETTER = ("psnr", "ssim", "ssim_openstl", "ms_ssim")
 
 
 def check(names: Iterable[str], where: str) -> tuple[str, ...]:
@@ -132,3 +134,19 @@ def compute(params: dict[str, Tree], video: Array, target: Array, weight: Array)
     {name: [batch, time]}.
   """
   return {name: METRICS[name].compute(tree, video, target, weight) for name, tree in params.items()}
+
+
+def best(names: Iterable[str], values: np.ndarray) -> np.ndarray:
+  """Of several samples of each video the best one, for each metric by itself, by the video's mean.
+
+  Args:
+    names: of the metrics, in their order.
+    values: [samples, videos, time, metrics], 0 for frames that do not count.
+
+  Returns:
+    [videos, time, metrics].
+  """
+  # All samples of a video have the same frames that count: sums rank them as means do.
+  sign = np.array([1 if name in HIGHER_IS_BETTER else -1 for name in names])
+  chosen = np.argmax(sign * values.sum(2), axis=0)  # [videos, metrics]
+  return np.take_along_axis(values, chosen[None, :, None, :], axis=0)[0]

@@ -12,7 +12,7 @@ import numpy as np
 from vgjax import configs
 from vgjax.errors import DataError, MissingWeights
 from vgjax.metrics import extractors as extractor_lib
-from vgjax.metrics import frechet, inception_score, kernel_distance, neighbours, resample
+from vgjax.metrics import features, frechet, inception_score, kernel_distance, neighbours, resample
 from vgjax.metrics.features import Features
 
 
@@ -26,6 +26,7 @@ class SetMetric(NamedTuple):
     convention: what the figure is, in words, for protocol cards.
     logits: it needs a classifier's answers.
     frechet: it is a Fréchet distance, of which `resample` knows more.
+    unbiased: its mean does not depend on the number of videos.
   """
 
   extractor: str
@@ -34,6 +35,7 @@ class SetMetric(NamedTuple):
   convention: str
   logits: bool = False
   frechet: bool = False
+  unbiased: bool = False
 
 
 def _inception_score(real, fake):
@@ -46,10 +48,14 @@ _KERNEL = "unbiased squared MMD of the kernel (a·b / dims + 1)^3 over all vecto
 _GAUSSIAN = "1000 times unbiased squared MMD, Gaussian kernel, sigma the median distance of real vectors"
 METRICS = {
   "fvd": SetMetric("i3d", frechet.frechet_distance, "", f"{_FRECHET}; a vector a video", frechet=True),
-  "kvd": SetMetric("i3d", kernel_distance.kernel_video_distance, "", f"{_KERNEL}; a vector a video"),
+  "kvd": SetMetric(
+    "i3d", kernel_distance.kernel_video_distance, "", f"{_KERNEL}; a vector a video", unbiased=True
+  ),
   "fid": SetMetric("inception", frechet.frechet_distance, "", f"{_FRECHET}; a vector a frame", frechet=True),
-  "kid": SetMetric("inception", kernel_distance.kernel_video_distance, "", f"{_KERNEL}; a vector a frame"),
-  "cmmd": SetMetric("i3d", kernel_distance.cmmd, "", f"{_GAUSSIAN}; a vector a video"),
+  "kid": SetMetric(
+    "inception", kernel_distance.kernel_video_distance, "", f"{_KERNEL}; a vector a frame", unbiased=True
+  ),
+  "cmmd": SetMetric("i3d", kernel_distance.cmmd, "", f"{_GAUSSIAN}; a vector a video", unbiased=True),
   "is": SetMetric("i3d", _inception_score, "mean", "Inception Score, the mean of 10 parts", logits=True),
   "precision": SetMetric("i3d", neighbours.neighbours, "precision", "Kynkäänniemi et al. 2019, k = 3"),
   "recall": SetMetric("i3d", neighbours.neighbours, "recall", "Kynkäänniemi et al. 2019, k = 3"),
@@ -143,7 +149,8 @@ def figures(
     sets = real[key].values, fake[key].values
     try:
       if metric.frechet and intervals:
-        examined = resample.examine(*sets, seed=seed)
+        with features.bar(resample.steps(*sets), f"{name} distance") as progress:
+          examined = resample.examine(*sets, seed=seed, progress=progress)
         notes[name] = [note.text for note in examined.notes]
         yield from examined.numbers(name).items()
         continue
@@ -154,9 +161,27 @@ def figures(
       yield name, str(error)
       continue
     if metric.frechet:
-      notes[name] = [note.text for note in resample.notes(len(sets[0]), len(sets[1]), sets[0].shape[-1])]
+      frames = sets[0].shape[1] if sets[0].ndim == 3 else 1
+      told = resample.notes(len(sets[0]), len(sets[1]), sets[0].shape[-1], frames=frames)
+      notes[name] = [note.text for note in told]
+    elif not metric.unbiased:
+      notes[name] = _of_number(metric, len(sets[0]), len(sets[1]))
     yield name, float(getattr(found, metric.field) if metric.field else found)
     if name == "is":
       yield "is/std", float(found.std)
   yield "notes", {name: texts for name, texts in notes.items() if texts}
   yield "extractors", {name: dict(extractor.card) for name, extractor in ready.items()}
+
+
+def _of_number(metric, num_real, num_fake):
+  """What must be told of a figure that moves with the number of videos."""
+  if metric.logits:
+    if num_fake >= resample.CUSTOMARY:
+      return []
+    return [f"of {num_fake} videos, lower than of more: compare it with figures of the same number only."]
+  if num_real == num_fake >= resample.CUSTOMARY:
+    return []
+  return [
+    f"of {num_real} real and {num_fake} made videos: customary are equal numbers, {resample.CUSTOMARY} or"
+    " more; compare it with figures of the same numbers only."
+  ]

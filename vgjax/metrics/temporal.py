@@ -63,7 +63,11 @@ def looping(video: Array, typical: float) -> Array:
   time = video.shape[1]
   if time < LOOP_TIMES:
     raise ValueError(f"a loop can be seen in {LOOP_TIMES} frames or more, the video has {time}")
-  apart = jnp.stack([activity(video, lag=lag).mean(1) for lag in range(1, time // 2 + 1)])
+  return returns(jnp.stack([activity(video, lag=lag).mean(1) for lag in range(1, time // 2 + 1)]), typical)
+
+
+def returns(apart: Array, typical: float) -> Array:
+  """`looping` of what is known of each video: `apart` [time // 2, batch], D(1), D(2), ...; bool [batch]."""
   greatest = apart.max(0)
   return (apart[1:].min(0) < RETURN * greatest) & ~frozen(greatest, typical)
 

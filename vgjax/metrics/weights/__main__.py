@@ -1,6 +1,7 @@
 """`python -m vgjax.metrics.weights`: which weights there are, fetching them, checking them."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,10 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
   options = _parser().parse_args(arguments)
   try:
-    return {"list": _list, "fetch": _fetch, "verify": _verify}[options.command or "list"](options)
+    status = {"list": _list, "fetch": _fetch, "verify": _verify}[options.command or "list"](options)
+    sys.stdout.flush()
+    return status
   except VgjaxError as error:
     print(f"vgjax: {error}", file=sys.stderr)
     return 1
+  except BrokenPipeError:  # `| head` has seen enough
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
   except KeyboardInterrupt:
     print("\nvgjax: stopped; nothing half-written was kept.", file=sys.stderr)
     return 130
