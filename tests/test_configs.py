@@ -30,6 +30,13 @@ def test_positional_arguments_cannot_be_set():
     configs.call(make, {"given": 3, "models": 5}, "m", where="config.x")
 
 
+def test_the_nearest_may_have_other_letters_and_there_may_be_none():
+  with pytest.raises(ConfigError, match=r'unknown name "SSIM"; did you mean "ssim"\? Known: psnr, ssim$'):
+    configs.pick({"psnr": 1, "ssim": 2}, "SSIM", "metrics")
+  with pytest.raises(ConfigError, match=r'unknown name "fog"; known: psnr, ssim$'):
+    configs.pick({"psnr": 1, "ssim": 2}, "fog", "metrics")
+
+
 def test_unknown_module_names_the_nearest():
   with pytest.raises(ConfigError, match='did you mean "convlstm"'):
     configs.find("models", "conv_lstm", "config.models.predictor.name")

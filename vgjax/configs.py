@@ -18,9 +18,10 @@ from vgjax.errors import ConfigError, VgjaxError
 def nearest(word: str, known: Iterable[str]) -> str:
   """'; did you mean "x"?', followed by all the known words."""
   known = sorted(known)
-  close = difflib.get_close_matches(word, known, 1, 0.5)
-  hint = f'; did you mean "{close[0]}"?' if close else ";"
-  return f"{hint} Known: {', '.join(known) or 'none'}"
+  plain = {name.lower(): name for name in reversed(known)}
+  close = difflib.get_close_matches(word.lower(), plain, 1, 0.5)
+  hint = f'; did you mean "{plain[close[0]]}"? Known' if close else "; known"
+  return f"{hint}: {', '.join(known) or 'none'}"
 
 
 def pick(table: Mapping[str, Any], name: Any, where: str) -> Any:
