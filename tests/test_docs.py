@@ -11,6 +11,7 @@ import pytest
 
 import vgjax
 from tests import tiny
+from vgjax import cards
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -109,3 +110,20 @@ def test_notebook_lines_in_the_readme_run(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   exec(code.replace("configs/quickstart.py", str(ROOT / "tests" / "tiny_config.py")), {})
   assert list((tmp_path / "runs").glob("*/checkpoints/*"))
+
+
+def test_every_card_belongs_to_figures():
+  """Evaluations that docs/results.md quotes: each can be read, is linked, and its figure stands beside it."""
+  results = (ROOT / "docs" / "results.md").read_text()
+  kept = sorted((ROOT / "docs" / "cards").glob("*.json"))
+  assert kept
+  for path in kept:
+    card, numbers = cards.read(path)
+    assert {"data", "split", "num_videos", "evaluator", "code"} <= set(card), path
+    paragraph = next(text for text in results.split("\n\n") if f"cards/{path.name}" in text)
+    figures = [f"{value:.{digits}f}".lstrip("0") for value in scalars(numbers) for digits in (0, 1, 2, 3)]
+    assert any(re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", paragraph) for figure in figures), path
+
+
+def scalars(numbers):
+  return [value for value in numbers.values() if isinstance(value, float)]

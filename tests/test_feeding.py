@@ -89,3 +89,15 @@ def test_expected_input_is_the_truth_at_first_and_the_hint_at_last():
     read = np.mean(mask * hint / VIDEO, axis=(0, 2, 3, 4))
     np.testing.assert_array_equal(read[:GIVEN], 1)
     assert read[2] == near(rate)
+
+
+@pytest.mark.parametrize("step", [0, 99, 100, 3000, 6222, 8000, 12_400, 12_500, 10**6])
+def test_inverse_sigmoid_falls_slowly_at_first(step):
+  """k / (k + exp(step / k)), from `start` on; nothing once it is below a thousandth."""
+  with np.errstate(over="ignore"):
+    expected = 1.0 if step < 100 else 900 / (900 + np.exp((step - 100) / 900))
+  expected = expected if expected >= 0.001 else 0.0
+  given, unknown = np.split(rates(feeding.inverse_sigmoid(k=900.0, start=100), step), [GIVEN])
+  np.testing.assert_array_equal(given, 1)
+  for rate in unknown:
+    assert rate == near(expected)

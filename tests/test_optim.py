@@ -74,3 +74,12 @@ def test_clipping_bounds_the_gradient():
 def test_errors_name_the_nearest_key(keys, message):
   with pytest.raises(ConfigError, match=message):
     optim.make(learning_rate=1e-3, steps=10, **keys)
+
+
+def test_linear_holds_then_falls_to_final():
+  schedule = optim.linear(2.0, 300, hold=200, final=0.1)
+  assert [float(schedule(step)) for step in (0, 200, 250, 300, 400)] == pytest.approx(
+    [2.0, 2.0, 1.1, 0.2, 0.2]
+  )
+  warmed = optim.linear(2.0, 100, warmup=10)
+  assert [float(warmed(step)) for step in (0, 5, 10, 55, 100)] == pytest.approx([0.0, 1.0, 2.0, 1.0, 0.0])

@@ -8,19 +8,56 @@ import jax
 import jax.numpy as jnp
 
 from vgjax import augment as augmentation
-from vgjax import configs
+from vgjax import configs, rollout
 from vgjax.adversarial import Game
 from vgjax.errors import ConfigError
 from vgjax.penalties import Penalty
-from vgjax.types import Array, Aux, Output
+from vgjax.types import Array, Aux, Batch, Model, Output, Params
 
 USES = ("real", "fake", "penalty")  # what a critic needs a random key for
+Judge = Callable[..., Output]  # (params, name, video, batch, rng, step) -> Output with a Verdict
 
 
 def pick(module: ModuleType, config: Mapping[str, Any], where: str) -> Any:
   """What the function of a module makes that a part of the config names, with its arguments."""
   name, options = configs.split_name(config, where)
   return configs.call(configs.pick(configs.functions(module), name, f"{where}.name"), options, where=where)
+
+
+def split(models: Mapping[str, Model], method: str) -> tuple[Model, dict[str, Model]]:
+  """The generator and the critics.
+
+  Raises:
+    ConfigError: one of them is missing, or a model is neither.
+  """
+  critics = {name: model for name, model in models.items() if name != "generator"}
+  named = all(name == "critic" or name.endswith("_critic") for name in critics)
+  if "generator" not in models or not critics or not named:
+    raise ConfigError(
+      f"the method {method} has the model `generator` and critics, `critic` or names that end in `_critic`;"
+      f" config.models has {sorted(models)}"
+    )
+  return models["generator"], critics
+
+
+def init(critics: Mapping[str, Model], rngs: Iterable[Array], batch: Batch) -> Params:
+  """The parameters of all critics, which see videos of the batch's shape."""
+  params, seen = {}, (batch["video"], batch["hint"], batch["mask"])
+  for key, name in zip(rngs, sorted(critics), strict=True):
+    params |= critics[name].init(key, *seen, **rollout.beside(critics[name], batch))
+  return params
+
+
+def judges(critics: Mapping[str, Model], view: Callable[..., tuple[Array, Array]]) -> Judge:
+  """What critics say of videos `[batch, time, height, width, channels]` made for a batch."""
+
+  def judge(params, name, video, batch, rng, step):
+    rng_view, rng_critic = jax.random.split(rng)
+    video, hint = view(video, batch["hint"], rng_view, step)
+    options = rollout.beside(critics[name], batch)
+    return critics[name].apply(params, video, hint, batch["mask"], train=True, rng=rng_critic, **options)
+
+  return judge
 
 
 def keys(rng: Array, makers: Iterable[str], critics: Iterable[str]) -> dict[Any, Array]:
@@ -88,6 +125,70 @@ def loss(
   # Of real and of made videos; the generator's loss sees the critic as it was, so this is shared with it.
   writes = jax.tree.map(lambda a, b: (a + b) / 2, seen.writes, judged.writes)
   return total, Aux(metrics, writes)
+
+
+def opposed(
+  judged: Mapping[str, Output], *, game: Game, weights: Mapping[str, float]
+) -> tuple[Array | float, dict[str, Array], dict[str, Array]]:
+  """What a generator learns of the critics' judgement of its videos.
+
+  Args:
+    judged: {critic: what it says of them}.
+    game: the adversarial loss.
+    weights: {critic: weight of its judgement}; 1 where nothing is said.
+
+  Returns:
+    The weighted sum of the generator's side of the game, the sums of the critics' own losses, and each
+    critic's share by the name under which it is logged.
+  """
+  total, own, metrics = 0.0, {}, {}
+  for name, output in judged.items():
+    wins = game.generator(output.value.scores)
+    total += weights.get(name, 1.0) * wins
+    metrics["adversarial" if len(judged) == 1 else f"adversarial_{name}"] = wins
+    for term, value in output.losses.items():
+      own[term] = own.get(term, 0.0) + value
+  return total, own, metrics
+
+
+def matching(losses: Mapping[str, float], real: Callable[[str], Output], judged: Mapping[str, Output]):
+  """{name: scalar} of what `losses` asks for of the distances between features of real and of made videos.
+
+  `feature_matching` is the mean absolute difference, averaged over layers; `feature_cosine` is 1 - cosine of
+  the angle between the vectors of channels, averaged over a layer and summed over layers, as SAVP has it.
+  Those of several critics are added up.
+
+  Args:
+    losses: {name: weight}; others than these two are not looked at.
+    real: what a critic says of the real videos, by its name.
+    judged: {critic: what it says of the made ones}.
+  """
+  wanted = {name: distance for name, distance in _DISTANCES.items() if name in losses}
+  found = dict.fromkeys(wanted, 0.0)
+  for name, output in judged.items() if wanted else ():
+    features = jax.lax.stop_gradient(real(name).value.features)
+    for term, distance in wanted.items():
+      found[term] += distance(features, output.value.features)
+  return found
+
+
+def _absolute(real, made):
+  layers = [jnp.mean(jnp.abs(a - b)) for a, b in zip(real, made, strict=True)]
+  return sum(layers) / max(len(layers), 1)
+
+
+def _cosine(real, made):
+  def unit(x):
+    # A square root's slope has no bound at zero: vectors shorter than that have none instead.
+    return x / jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), axis=-1, keepdims=True), 1e-20))
+
+  pairs = [
+    (unit(a.astype(jnp.float32)), unit(b.astype(jnp.float32))) for a, b in zip(real, made, strict=True)
+  ]
+  return sum(jnp.mean(jnp.sum(jnp.square(a - b), axis=-1)) / 2 for a, b in pairs)
+
+
+_DISTANCES = {"feature_matching": _absolute, "feature_cosine": _cosine}
 
 
 def weight(losses: Mapping[str, float], name: str) -> float:

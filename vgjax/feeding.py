@@ -10,10 +10,15 @@ what the model reads changes; what the loss counts does not. Each function below
 Frames are drawn one by one, for each example by itself. The first frame is always given.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-__all__ = ["reverse_scheduled", "scheduled"]  # the names for config.method.feed
+from vgjax import configs
+
+__all__ = ["inverse_sigmoid", "reverse_scheduled", "scheduled"]  # the names for config.method.feed
 
 
 def scheduled(*, start=1.0, per_step=2e-5):
@@ -27,8 +32,27 @@ def scheduled(*, start=1.0, per_step=2e-5):
   """
 
   def feed(video, hint, mask, rng, step):
-    true = _draw(rng, jnp.clip(start - per_step * step, 0.0, 1.0), video)
-    return jnp.where(true, video, hint), jnp.maximum(mask, true.astype(mask.dtype))
+    return _give_more(video, hint, mask, _draw(rng, jnp.clip(start - per_step * step, 0.0, 1.0), video))
+
+  return feed
+
+
+def inverse_sigmoid(*, k=900.0, start=0):
+  """Less and less truth among the unknown frames, by a curve that is flat at first and steep later.
+
+  Each unknown frame is given with the probability k / (k + exp((step - start) / k)); with 1 before `start`,
+  and with 0 once it is below 0.001 (Bengio et al. 2015; SAVP, Lee et al. 2018). Half are given at
+  `start + k log k`, none from about `start + k (log k + 7)` on.
+
+  Args:
+    k: how slowly it falls.
+    start: the step at which it begins to.
+  """
+
+  def feed(video, hint, mask, rng, step):
+    probability = k / (k + jnp.exp((step - start) / k))
+    probability = jnp.where(step < start, 1.0, jnp.where(probability < 0.001, 0.0, probability))
+    return _give_more(video, hint, mask, _draw(rng, probability, video))
 
   return feed
 
@@ -64,6 +88,20 @@ def reverse_scheduled(*, hold=25_000, until=50_000, decay=5000.0):
     return hint, mask * kept + (1 - mask) * given
 
   return feed
+
+
+def make(config: Mapping[str, Any] | None) -> Callable | None:
+  """The feeding of `config.method.feed`, or None."""
+  if config is None:
+    return None
+  name, options = configs.split_name(config, "config.method.feed")
+  maker = configs.pick({name: globals()[name] for name in __all__}, name, "config.method.feed.name")
+  return configs.call(maker, options, where="config.method.feed")
+
+
+def _give_more(video, hint, mask, true):
+  """What is given, and the frames that are `true`."""
+  return jnp.where(true, video, hint), jnp.maximum(mask, true.astype(mask.dtype))
 
 
 def _draw(rng, probability, video):

@@ -58,7 +58,8 @@ def make(
     name: an optimizer of optax: adam, adamw, sgd, lion, ...
     learning_rate: the peak of the schedule.
     steps: the run's number of steps; the schedule ends there.
-    schedule: `dict(name="constant" | "cosine" | "onecycle", ...)`, with the keys of the function below.
+    schedule: `dict(name="constant" | "cosine" | "linear" | "onecycle", ...)`, with the keys of the function
+      below.
     clip: the largest global norm of the branch's gradient, or None.
     project: a function of `vgjax.projections` and its arguments: what is done to the parameters after an
       update; or None.
@@ -110,6 +111,13 @@ def cosine(peak: float, steps: int, *, warmup: int = 0, final: float = 0.0) -> o
   return _warmed_up(decay, peak, warmup)
 
 
+def linear(peak: float, steps: int, *, warmup: int = 0, hold: int = 0, final: float = 0.0) -> optax.Schedule:
+  """`peak` up to the update `hold`, then a line to `final * peak` at the end, after a linear warm-up."""
+  start = max(0, hold - warmup)
+  fall = optax.linear_schedule(peak, final * peak, max(1, steps - warmup - start), start)
+  return _warmed_up(fall, peak, warmup)
+
+
 def onecycle(
   peak: float,
   steps: int,
@@ -138,7 +146,7 @@ def onecycle(
   return schedule
 
 
-_SCHEDULES = {"constant": constant, "cosine": cosine, "onecycle": onecycle}
+_SCHEDULES = {"constant": constant, "cosine": cosine, "linear": linear, "onecycle": onecycle}
 
 
 def _warmed_up(schedule, peak, warmup):

@@ -14,6 +14,7 @@ from vgjax.errors import ConfigError
 from vgjax.types import Array, Batch, Model, Output, Params
 
 PER_VIDEO = ("label", "text")  # what a batch has once a video; anything else it has once a frame
+IN_TRAINING = ("truth", "follow_mask")  # what only training hands a model
 LATENT = "latent_"  # `batch["latent_content"]` is taken for the latent `content`, which is then not drawn
 
 
@@ -108,7 +109,7 @@ def beside(model: Model, batch: Batch) -> dict[str, Array]:
   """
   time, found = batch["hint"].shape[1], {}
   for name in model.reads:
-    if name == "truth":
+    if name in IN_TRAINING:
       continue
     if name not in batch:
       raise ConfigError(

@@ -60,8 +60,9 @@ class Model(NamedTuple):
     reads_ends: whether it reads the first and the last frame of its window as exactly given, whatever the
       mask says, and makes those between.
     reads: what `apply` has keywords for beside the video: `truth`, the true video, for what only training
-      may see (the posterior of a variational model, a privileged teacher); any other name is an array
-      [batch, time, ...] of the batch, such as `action`, which is always there.
+      may see (the posterior of a variational model, a privileged teacher); `follow_mask`, up to where of that
+      truth such a model follows the posterior, in training too; any other name is an array [batch, time, ...]
+      of the batch, such as `action`, which is always there.
     latents: `time -> {name: shape}` of what a generator draws for a video of `time` frames; None if it draws
       nothing by itself.
     classes: the number of labels that it knows, 0 to classes - 1; 0 if it reads none.

@@ -6,14 +6,14 @@ longer than the model's window are made piece by piece, each starting from the e
 Branches: `predictor` (trained), `predictor_stats` (written: batch statistics).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
-from vgjax import configs, objective, rollout
-from vgjax import feeding as feeding_functions
+from vgjax import feeding as feedings
+from vgjax import objective, rollout
 from vgjax.errors import ConfigError
 from vgjax.types import Array, Aux, Batch, Method, Model, Params
 
@@ -24,6 +24,7 @@ def make(
   losses: Mapping[str, float] = {"mse": 1.0},
   loss_over: Literal["unknown", "all"] = "unknown",
   feed: Mapping[str, Any] | None = None,
+  anneal: Mapping[str, Sequence[int]] = {},
 ) -> Method:
   """A predictor, `models["predictor"]`.
 
@@ -36,6 +37,7 @@ def make(
       next-frame models are trained (the frames that the model copies have no error).
     feed: scheduled sampling, a function in `vgjax.feeding` and its arguments:
       `dict(name="scheduled", start=1.0, per_step=2e-5)`; None: a recurrent model always reads its own frames.
+    anneal: {loss: (start, end)}: its weight is 0 up to the step `start`, and grows to its own up to `end`.
 
   Raises:
     ConfigError: an unknown loss, one of the model's that has no weight, or a `predictor` that is missing.
@@ -43,7 +45,8 @@ def make(
   if set(models) != {"predictor"}:
     raise ConfigError(f"the method predictor has the one model `predictor`, not {sorted(models)}")
   model = models["predictor"]
-  feeding = _feeding(feed)
+  objective.check_anneal(losses, anneal)
+  feeding = feedings.make(feed)
 
   def init(rng: Array, batch: Batch) -> Params:
     return rollout.init(model, rng, batch)
@@ -57,19 +60,12 @@ def make(
     if "truth" in model.reads:
       beside["truth"] = video
     output = rollout.make_video(model, params, hint, mask, train=True, rng=rng_model, beside=beside)
+    now = objective.annealed(losses, anneal, step)
     weight = jnp.ones_like(mask) if loss_over == "all" else 1.0 - batch["mask"]
-    total, values = objective.weighted(losses, output.value, video, weight, output.losses)
+    total, values = objective.weighted(now, output.value, video, weight, output.losses)
     return total, Aux(metrics=values if len(values) > 1 else {}, writes=output.writes)
 
   def sample(params: Params, batch: Batch, rng: Array) -> Array:
     return rollout.sample(model, params, batch, rng)
 
   return Method(init, {"predictor": loss}, sample)
-
-
-def _feeding(config):
-  if config is None:
-    return None
-  name, options = configs.split_name(config, "config.method.feed")
-  maker = configs.pick(configs.functions(feeding_functions), name, "config.method.feed.name")
-  return configs.call(maker, options, where="config.method.feed")

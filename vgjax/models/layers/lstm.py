@@ -45,10 +45,15 @@ class LSTM(nn.Module):
     features: size of the state.
     torch: the initial values and the two biases (which are added up) of PyTorch's cell; else Flax's, with
       one bias.
+    forget_bias: initial bias of f, for one bias: 1 lets it remember from the start, as TensorFlow's cell does
+      (Jozefowicz et al. 2015).
+    kernel_init: initial values of both kernels; None: those of `torch`, or Flax's.
   """
 
   features: int
   torch: bool = False
+  forget_bias: float = 0.0
+  kernel_init: Callable | None = None
 
   @nn.compact
   def __call__(self, xs: Array, state: State | None = None) -> tuple[State, Array]:
@@ -59,12 +64,12 @@ class LSTM(nn.Module):
       state: what to go on from; None: zeros.
     """
     uniform = torch_uniform(self.features)
-    kernel_init = uniform if self.torch else nn.initializers.lecun_normal()
-    hidden_init = uniform if self.torch else orthogonal_gates
+    kernel_init = self.kernel_init or (uniform if self.torch else nn.initializers.lecun_normal())
+    hidden_init = self.kernel_init or (uniform if self.torch else orthogonal_gates)
     gates = 4 * self.features
     kernel = self.param("input_kernel", kernel_init, (xs.shape[-1], gates), jnp.float32)
     hidden_kernel = self.param("hidden_kernel", hidden_init, (self.features, gates), jnp.float32)
-    bias_init = uniform if self.torch else nn.initializers.zeros
+    bias_init = uniform if self.torch else _remembering(self.forget_bias)
     bias = self.param("bias", bias_init, (gates,), jnp.float32)
     if self.torch:
       bias = bias + self.param("hidden_bias", bias_init, (gates,), jnp.float32)
@@ -79,6 +84,15 @@ class LSTM(nn.Module):
     if state is None:
       state = zero_state(xs.shape[1], self.features)
     return jax.lax.scan(step, state, xs.astype(jnp.float32) @ kernel + bias)
+
+
+def _remembering(forget_bias):
+  """Zeros, but for the gate f."""
+
+  def init(key, shape, dtype=jnp.float32):
+    return jnp.repeat(jnp.array([0.0, forget_bias, 0.0, 0.0], dtype), shape[0] // 4)
+
+  return init
 
 
 def zero_state(batch: int, features: int) -> State:

@@ -1,6 +1,6 @@
-"""Batch and group normalisation, written for speed on channels-last data.
+"""Batch, group and instance normalisation, written for speed on channels-last data.
 
-Both reduce over space first and keep the channels, so the statistics are small arrays, and both
+All reduce over space first and keep the channels, so the statistics are small arrays, and all
 end in one multiply-add, `x * scale + shift`. The backward pass that JAX derives from this form
 reads the data twice, which is the least possible. Parameters are called `scale` and `bias` as in
 Flax; statistics are always float32.
@@ -110,3 +110,30 @@ class GroupNorm(nn.Module):
     scale = scale * to_channels(lax.rsqrt(var + self.epsilon))
     shift = bias - to_channels(mean) * scale
     return (x * scale + shift).astype(self.dtype)
+
+
+class InstanceNorm(nn.Module):
+  """Instance normalisation with a learned scale and bias: mean and variance of each channel of each example.
+
+  Ulyanov et al. 2016, arXiv:1607.08022. `frames.instance_norm` is the one without parameters.
+
+  Attributes:
+    epsilon: added to the variance; 1.001e-5 is the least that TensorFlow's fused normalisation takes.
+    dtype: of the result.
+  """
+
+  epsilon: float = 1.001e-5
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    """Normalises x [batch, *spatial, channels]; the result has its shape."""
+    scale = self.param("scale", nn.initializers.ones, (x.shape[-1],), jnp.float32)
+    bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],), jnp.float32)
+    axes = tuple(range(1, x.ndim - 1))
+    data = x.astype(jnp.float32)
+    mean = jnp.mean(data, axes, keepdims=True)
+    # Not the mean of squares less the squared mean, which loses the small variance of an almost flat map.
+    var = jnp.mean(lax.square(data - mean), axes, keepdims=True)
+    scale = scale * lax.rsqrt(var + self.epsilon)
+    return ((data - mean) * scale + bias).astype(self.dtype)
