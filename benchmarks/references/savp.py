@@ -291,7 +291,7 @@ def check(feed):
     counts = {name: sum(x.size for x in jax.tree.leaves(params[name])) for name in ("generator", "critic")}
     print(", ".join(f"{count:,} parameters of the {name}" for name, count in counts.items()))
 
-    noise["both"] = np.stack([noise[maker] for maker in vae_gan.MAKERS], 2).reshape(time - 1, 2 * batch, -1)
+    noise["both"] = np.concatenate([noise[maker] for maker in vae_gan.MAKERS], axis=1)
     draws, found = collections.deque(), {}
     with mock.patch.object(latent, "noise", lambda module, shape: jnp.asarray(noise[draws.popleft()])):
       zero = jnp.zeros((), jnp.int32)

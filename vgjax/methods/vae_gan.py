@@ -30,7 +30,7 @@ from vgjax import feeding as feedings
 from vgjax.errors import ConfigError
 from vgjax.types import Array, Aux, Batch, Method, Model, Output, Params
 
-MAKERS = ("prior", "posterior")
+MAKERS = ("prior", "posterior")  # in the order in which `made` has them
 
 
 def make(
@@ -101,17 +101,19 @@ def make(
     return rollout.init(generator, rngs[0], batch) | critics_lib.init(critics, rngs[1:], seen(batch))
 
   def made(params: Params, batch: Batch, rng: Array, step: Array) -> tuple[Output, dict[str, Array]]:
-    """The generator's output, and each of `MAKERS`' videos; one call makes them side by side."""
+    """The generator's output, and each of `MAKERS`' videos, made in one call."""
     rng_feed, rng_model = jax.random.split(rng)
-    both = {name: jnp.repeat(array, len(MAKERS), axis=0) for name, array in batch.items()}
+    # One after the other, not side by side: XLA may lay a dimension of two videos across devices, and its
+    # partitioner (jaxlib 0.10) then doubles a convolution whose kernel is split over `tensor`.
+    both = {name: jnp.concatenate([array] * len(MAKERS)) for name, array in batch.items()}
     hint, mask = both["hint"], both["mask"]
     if feeding is not None:
       hint, mask = feeding(both["video"], hint, mask, rng_feed, step)
-    follows = jnp.arange(len(mask)).reshape(-1, 1, 1, 1, 1) % len(MAKERS) == MAKERS.index("posterior")
     beside = rollout.beside(generator, both)
-    beside |= {"truth": both["video"], "follow_mask": jnp.where(follows, 1.0, both["mask"])}
+    follow_mask = jnp.concatenate([batch["mask"], jnp.ones_like(batch["mask"])])
+    beside |= {"truth": both["video"], "follow_mask": follow_mask}
     output = rollout.make_video(generator, params, hint, mask, train=True, rng=rng_model, beside=beside)
-    return output, {maker: output.value[index :: len(MAKERS)] for index, maker in enumerate(MAKERS)}
+    return output, dict(zip(MAKERS, jnp.split(output.value, len(MAKERS)), strict=True))
 
   def critic_loss(name):
     def loss(params: Params, batch: Batch, rng: Array, step: Array) -> tuple[Array, Aux]:
