@@ -62,7 +62,7 @@ def get_config(variant: str = "") -> ConfigDict:
     )
   )  # fmt: skip
   if variant.startswith("cpu"):
-    config.update(steps=1500, batch_size=4)
+    config.update(steps=1800, batch_size=4)
     config.data.update(num_digits=1, size=32, digit_size=20, num_videos=10_000)
     config.models.generator.update(channels=8, posterior_channels=16)
     for name in ("critic", "posterior_critic"):
@@ -82,7 +82,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.update(steps=2, batch_size=8)
     config.data.update(size=16, digit_size=12, time=6, num_videos=8)
     config.task.given = 2
-    config.models.generator.update(channels=2, latent=2, posterior_channels=2, posterior_layers=2)
+    config.models.generator.update(channels=4, latent=2, posterior_channels=2, posterior_layers=2)
     for name in ("critic", "posterior_critic"):
       config.models[name].update(length=4, channels=8, levels=1)
     config.method.anneal.kl = (0, 1)
