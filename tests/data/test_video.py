@@ -238,25 +238,59 @@ def test_few_files_stay_open_and_a_new_file_is_noticed(tmp_path, monkeypatch, li
   assert clips.number_of(video.read_video(paths[-1])) == list(range(6, 12))
 
 
-def test_what_is_left_out_before_a_clip_changes_nothing(tmp_path, monkeypatch):
-  """Frames that no other refers to are not decoded on the way; with variable rates one may be wanted."""
+def moving_files(folder):
+  """{path: moments} of an h264 file with a constant rate, and of one with a variable rate."""
   rng = np.random.default_rng(0)
   texture = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
   moving = np.stack([np.roll(texture, (k, 2 * k), (0, 1)) for k in range(60)])
-  even = clips.write(tmp_path / "even.mp4", moving, gop=60, b_frames=3)
+  even = clips.write(folder / "even.mp4", moving, gop=60, b_frames=3)
   steps = rng.choice([0.05, 0.1, 1.5], 60)
-  uneven = clips.write(tmp_path / "uneven.mkv", moving, gop=60, times=np.cumsum(steps), fps=40, b_frames=3)
-  starts = {even: (np.arange(0, 56, 3) + 0.5) / 10, uneven: np.arange(1.0, steps.sum() - 4, 0.9)}
-  left_out = {path: [] for path in starts}
-  for path, moments in starts.items():
+  uneven = clips.write(folder / "uneven.mkv", moving, gop=60, times=np.cumsum(steps), fps=40, b_frames=3)
+  return {even: (np.arange(0, 56, 3) + 0.5) / 10, uneven: np.arange(1.0, steps.sum() - 4, 0.9)}
+
+
+def everything(self, start, likely_end=np.inf):
+  """In the place of `Reader.frames`: leaves nothing out."""
+  del likely_end
+  return self._frames(start, -np.inf)
+
+
+def test_what_is_left_out_before_a_clip_changes_nothing(tmp_path, monkeypatch):
+  """Frames that no other refers to are not decoded on the way; with variable rates one may be wanted."""
+  left_out = {}
+  for path, moments in moving_files(tmp_path).items():
+    left_out[path.suffix] = []
     for start in moments:
       fast = video.read_video(path, start=start, num_frames=3)
-      left_out[path].append(reader._local.readers[str(path)][0]._left_out)
+      left_out[path.suffix].append(reader._local.readers[str(path)][0]._left_out)
       with monkeypatch.context() as patch:
-        patch.setattr(reader.Reader, "frames", lambda self, start: self._frames(start, -np.inf))
+        patch.setattr(reader.Reader, "frames", everything)
         np.testing.assert_array_equal(fast, video.read_video(path, start=start, num_frames=3))
-  assert np.isfinite(left_out[even]).mean() > 0.8  # it was put to use
-  assert 0 < np.isfinite(left_out[uneven]).mean() < 1  # and given up where it must be
+  assert np.isfinite(left_out[".mp4"]).mean() > 0.8  # it was put to use
+  assert 0 < np.isfinite(left_out[".mkv"]).mean() < 1  # and given up where it must be
+
+
+@pytest.mark.parametrize("how", [{}, {"stride": 3}, {"fps": 7.0}, {"fps": 25.0}])
+@pytest.mark.parametrize("num_frames", [1, 2, 6])
+def test_what_is_left_out_after_a_clip_changes_nothing(tmp_path, monkeypatch, how, num_frames):
+  """The decoder is asked for what it holds when the last frame is in; it goes on where more are wanted."""
+  stopped, regular = {}, {}
+  for path, moments in moving_files(tmp_path).items():
+    stopped[path.suffix] = []
+    for start in moments[:-6]:
+      fast = video.read_video(path, start=start, num_frames=num_frames, **how)
+      now = reader._local.readers[str(path)][0]
+      stopped[path.suffix].append(now._stopped)
+      regular[path.suffix] = now._regular
+      with monkeypatch.context() as patch:
+        patch.setattr(reader.Reader, "frames", everything)
+        slow = video.read_video(path, start=start, num_frames=num_frames, **how)
+      np.testing.assert_array_equal(fast, slow)
+  assert regular[".mp4"]
+  if how != {"fps": 25.0} or num_frames == 1:
+    assert np.mean(stopped[".mp4"]) > 0.2  # it was put to use
+  if num_frames == 6:
+    assert not regular[".mkv"]  # and given up where it must be
 
 
 def test_threads_do_not_disturb_each_other(mp4):

@@ -107,8 +107,8 @@ def test_the_decoder_is_watched(tmp_path, impatient, monkeypatch):
   source = video_folder.make(split="train", seed=0, path=str(tmp_path), time=4, size=16)
   stamped = reader.Reader._stamped
 
-  def circling(self, leave_out):
-    for number, shown in enumerate(stamped(self, leave_out)):
+  def circling(self, leave_out, end):
+    for number, shown in enumerate(stamped(self, leave_out, end)):
       if number == 2:
         _release.wait()
       yield shown

@@ -64,6 +64,7 @@ class Reader:
   def __init__(self, path: str):
     self.path = path
     self._container: Any = None
+    self._regular = True  # until frames are wanted after their likely end, as at a variable rate
     self._reopen()
 
   def _reopen(self) -> None:
@@ -88,15 +89,29 @@ class Reader:
     if self._container is not None:
       self._container.close()
 
-  def frames(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Yields (seconds, frame), first the frame on display at `start`, then all after it."""
-    # At a constant rate the frame on display at `start` is later than this.
-    return self._frames(start, start - 2 * self.period)
+  def frames(self, start: float, likely_end: float = math.inf) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Yields (seconds, frame), first the frame on display at `start`, then all after it.
 
-  def _frames(self, start: float, leave_out: float) -> Iterator[tuple[float, av.VideoFrame]]:
+    Who most likely wants none after `likely_end` says so: then the packets which a decoder takes in before it
+    gives out the last frames are not decoded. Frames after it come all the same, but dearer.
+    """
+    likely_end = likely_end if self._regular else math.inf
+    # At a constant rate the frame on display at `start` is later than this.
+    leave_out = start - 2 * self.period
+    count = 0
+    for frame in self._frames(start, leave_out, likely_end):
+      yield frame
+      count += 1
+    if self._stopped:  # more are wanted: once more from the start
+      self._regular = False
+      yield from itertools.islice(self._frames(start, leave_out), count, None)
+
+  def _frames(
+    self, start: float, leave_out: float, end: float = math.inf
+  ) -> Iterator[tuple[float, av.VideoFrame]]:
     limit = start + self.tolerance
     shown = None
-    for seconds, frame in self._decode(start, leave_out):
+    for seconds, frame in self._decode(start, leave_out, end):
       if seconds <= limit:
         shown = (seconds, frame)
         continue
@@ -112,10 +127,10 @@ class Reader:
     elif shown is not None and start < shown[0] + 1.5 * self.period:  # else `start` is past the end
       yield shown
 
-  def _decode(self, start: float, leave_out: float) -> Iterator[tuple[float, av.VideoFrame]]:
+  def _decode(self, start: float, leave_out: float, end: float) -> Iterator[tuple[float, av.VideoFrame]]:
     """Yields (seconds, frame), beginning no later than `start`."""
     placed = not self._seek(start)  # nothing comes before the top of the file
-    for seconds, frame in self._stamped(leave_out):
+    for seconds, frame in self._stamped(leave_out, end):
       if not placed and seconds > start + self.tolerance:
         break  # some containers seek to a later key frame, or lose the timestamps
       placed = True
@@ -124,9 +139,9 @@ class Reader:
       return
     self._reopen()
     self._fresh = False
-    yield from self._stamped(leave_out)
+    yield from self._stamped(leave_out, end)
 
-  def _stamped(self, leave_out: float) -> Iterator[tuple[float, av.VideoFrame]]:
+  def _stamped(self, leave_out: float, end: float) -> Iterator[tuple[float, av.VideoFrame]]:
     """Decodes from where the container stands; yields (seconds, frame).
 
     Frames come out in the order of display. Where files give packets no display time of their own (it
@@ -134,12 +149,14 @@ class Reader:
     the packets' times are right but for their order: each frame takes the smallest that is left.
 
     Frames before `leave_out` are not decoded if no other refers to them, once the file is seen to have
-    display times of its own. `_left_out` is the time of the last of them, at the latest.
+    display times of its own. `_left_out` is the time of the last of them, at the latest. `_stopped` says
+    whether it stopped after `end` although the file goes on.
     """
     waiting, trusted = [], not self._stream.codec_context.has_b_frames
     judged = False  # a time unlike the decoding time was seen: the file's display times are its own
     context = self._stream.codec_context
-    self._left_out, skipping = -math.inf, False
+    self._left_out, self._stopped, skipping = -math.inf, False, False
+    later: list[av.Packet] = []  # after `end`; decoded once one before it turns out to follow
     try:
       for packet in self._container.demux(self._stream):
         watch.beat()
@@ -149,18 +166,29 @@ class Reader:
           heapq.heappush(waiting, stamp)
           trusted = trusted or judged
         seconds = packet.pts * self._tick - self.origin if judged and packet.pts is not None else math.inf
+        if end < seconds < math.inf:
+          later.append(packet)
+          if packet.dts is None or packet.dts * self._tick - self.origin <= end:
+            continue  # one before `end` may follow
+          self._stopped, packets = True, (None,)  # which makes the decoder give out what it holds
+        else:
+          packets, later = (*later, packet), []
         skip = seconds < leave_out
         if skip:
           self._left_out = max(self._left_out, seconds)
         if skip != skipping:
           context.skip_frame = "NONREF" if skip else "DEFAULT"
           skipping = skip
-        for frame in packet.decode():
+        for frame in itertools.chain.from_iterable(map(context.decode, packets)):
           smallest = heapq.heappop(waiting) if waiting else None
           stamp = frame.pts if trusted and frame.pts is not None else smallest
           if stamp is None:
             raise VideoError(f"{self.path}: its frames have no timestamps.")
-          yield stamp * self._tick - self.origin, frame
+          seconds = stamp * self._tick - self.origin
+          if seconds <= end or not self._stopped:  # between later ones others are missing
+            yield seconds, frame
+        if self._stopped:
+          return
     finally:
       if skipping:
         context.skip_frame = "DEFAULT"

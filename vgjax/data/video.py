@@ -11,6 +11,7 @@ one array.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -170,7 +171,7 @@ def read_clip(
       else:
         reader = reader_lib.open_reader(path)
         period, tolerance = reader.period, reader.tolerance
-        frames = reader.frames(start)
+        frames = reader.frames(start, _likely_end(reader, start, num_frames, fps, stride))
       if fps is not None:
         frames = _at_rate(frames, start, fps, period, tolerance)
       else:
@@ -204,6 +205,19 @@ def read_clip(
     error.missing = wanted - len(times)
     raise error
   return np.stack(video) if room is None else room, np.array(times)
+
+
+def _likely_end(
+  reader: reader_lib.Reader, start: float, num_frames: int | None, fps: float | None, stride: int
+) -> float:
+  """When the last frame that is looked at for a clip begins, if the file's rate is constant."""
+  if num_frames is None:
+    return math.inf
+  if fps is None:  # the frame after `start` tells which is the first
+    seconds = max(1, (num_frames - 1) * stride) * reader.period
+  else:  # the frame after the last wanted tells how long that one is on display
+    seconds = (num_frames - 1) / fps + reader.period
+  return start + seconds + reader.tolerance + 0.1 * reader.period
 
 
 def write_video(path: str | os.PathLike, video: np.ndarray, fps: float = 10.0) -> None:

@@ -24,7 +24,7 @@ Tree = Any
 NETWORKS = {"alex": imagenet.AlexNet, "vgg": imagenet.VGG16}
 LAYERS = 5  # that are compared
 EPSILON = 1e-10  # added to lengths
-PIXELS = 2**20  # of frames that are looked at together: VGG's activations are 500 bytes a pixel
+PIXELS = 3 * 2**18  # of frames that are looked at together: VGG's activations are 500 bytes a pixel
 
 
 def load(network: str = "alex") -> Tree:
