@@ -261,6 +261,7 @@ def test_errors_name_what_and_where(tmp_path, capsys):
     ((folder, tmp_path / "out", "--fps", "0"), "--fps must be above 0"),
     ((folder, tmp_path / "out", "--time", "8", "--min-time", "9"), "nothing would be left"),
     ((folder, tmp_path / "in" / "00.mp4" / "out"), "cannot write"),
+    ((folder, "/proc/nowhere/out"), "cannot write /proc/nowhere"),  # where no folder can be made
   ):
     assert prepare(*words[:2], *RAW, *words[2:]) == 1
     assert said in capsys.readouterr().err

@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import os
+import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -66,11 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
       return _fail(
         f"the disk is full; cannot write {where}. Make room, or write elsewhere, and run it again."
       )
-    if error.errno in _NO_WRITE:
+    if error.errno in _NO_WRITE or _on_the_way(error.filename, options.out):
       return _fail(f"cannot write {where}: {error.strerror}. Name another folder to write to.")
     raise
   except KeyboardInterrupt:
     return _fail("stopped. The same command again goes on (prepare), or begins anew (doctor).", 130)
+
+
+def _on_the_way(path: str | None, out: str | None) -> bool:
+  """Whether a folder that could not be made is one above where the files go, or that itself."""
+  if path is None or out is None:
+    return False
+  wanted = pathlib.Path(out).absolute()
+  return pathlib.Path(path).absolute() in (wanted, *wanted.parents)
 
 
 def _fail(message: str, status: int = 1) -> int:
