@@ -64,13 +64,21 @@ def with_alpha(size=32):
 
 @pytest.mark.parametrize(
   "suffix, codec, pix_fmt",
-  [("mov", "png", "rgba"), ("mov", "qtrle", "argb"), ("mkv", "ffv1", "bgra"), ("mkv", "ffv1", "yuva444p")],
+  [
+    ("mov", "png", "rgba"),
+    ("mov", "qtrle", "argb"),
+    ("mkv", "ffv1", "bgra"),
+    ("mkv", "ffv1", "yuva444p"),
+    ("webm", "libvpx", "yuva420p"),
+    ("webm", "libvpx-vp9", "yuva420p"),
+  ],
 )
 def test_alpha_is_laid_over_black(tmp_path, suffix, codec, pix_fmt):
   rgba, seen = with_alpha()
   path = tmp_path / f"a.{suffix}"
   with av.open(str(path), "w") as container:
     stream = container.add_stream(codec, rate=10)
+    stream.options = {"auto-alt-ref": "0"} if codec == "libvpx" else {}  # else VP8 refuses alpha
     stream.height, stream.width, stream.pix_fmt = *rgba.shape[:2], pix_fmt
     for _ in range(4):
       container.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=pix_fmt)))
@@ -78,7 +86,12 @@ def test_alpha_is_laid_over_black(tmp_path, suffix, codec, pix_fmt):
   for channels in (1, 3):
     frames = video.read_video(path, channels=channels)
     assert frames.shape == (4, *rgba.shape[:2], channels)
-    np.testing.assert_allclose(frames.astype(int), np.broadcast_to(seen[:, None], frames.shape), atol=2)
+    wrong = np.abs(frames.astype(int) - np.broadcast_to(seen[:, None], frames.shape))
+    edges = np.abs(np.arange(wrong.shape[2])[:, None] - [31.5, 63.5]).min(1) < 8  # lossy codecs blur them
+    assert wrong[:, :, ~edges].max() <= 2
+    assert suffix == "webm" or wrong.max() <= 2
+  later = video.read_video(path, start=0.25, num_frames=2)  # after a seek
+  np.testing.assert_allclose(later, frames[2:], atol=2)
   small = video.read_video(path, size=(8, 24))[0, 4, :, 0]
   np.testing.assert_allclose(small[[2, 12, 21]].astype(int), [255, 128, 0], atol=6)
 

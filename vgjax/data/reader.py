@@ -18,13 +18,16 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.codec import CodecContext
+from av.codec.codec import UnknownCodecError
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vgjax import memory
@@ -36,6 +39,7 @@ CLOSINGS = 256  # files, after which free memory is given back: decoders come an
 OPEN_PIXELS = 2**23  # a thread; the pictures' sizes added up: each open file holds up to 20 of its frames
 MAX_PIXELS = 2**26  # a frame; a damaged header that asks for more is not believed
 PLAYLISTS = {"concat", "dash", "hls", "applehttp", "imf", "sdp", "rtsp"}  # FFmpeg's names of formats
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave alpha out
 TIMEOUT = 60.0  # seconds, for a file to open, and for each read
 ERRORS = (FFmpegError, OSError, ValueError, MemoryError)  # what PyAV raises on damaged files
 
@@ -71,10 +75,11 @@ class Reader:
     self.close()
     self._container = open_container(self.path)
     self._stream = video_stream(self.path, self._container)
+    self._context = decoder(self.path, self._stream)
     # Parallelism is over clips; a decoder's own threads would only get in its way.
-    self._stream.codec_context.thread_count = 1
+    self._context.thread_count = 1
     # The size may also change within the file.
-    self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    self._context.options = {"max_pixels": str(MAX_PIXELS)}
     self.pixels = self._stream.codec_context.height * self._stream.codec_context.width
     self._fresh = True
     self._tick = float(self._stream.time_base or 1)
@@ -154,7 +159,7 @@ class Reader:
     """
     waiting, trusted = [], not self._stream.codec_context.has_b_frames
     judged = False  # a time unlike the decoding time was seen: the file's display times are its own
-    context = self._stream.codec_context
+    context = self._context
     self._left_out, self._stopped, skipping = -math.inf, False, False
     later: list[av.Packet] = []  # after `end`; decoded once one before it turns out to follow
     try:
@@ -199,6 +204,7 @@ class Reader:
       try:
         stamp = int((start + self.tolerance + self.origin) / self._tick)
         self._container.seek(stamp, stream=self._stream, backward=True)
+        self._context.flush_buffers()  # which seeking does for the stream's own decoder alone
         self._fresh = False
         return True
       except ERRORS:  # a format which cannot seek
@@ -286,6 +292,22 @@ def video_stream(path: str, container: InputContainer) -> VideoStream:
       f"{path}: its header claims a size of {width}x{height}; up to {MAX_PIXELS} pixels are read."
     )
   return stream
+
+
+def decoder(path: str, stream: VideoStream) -> VideoCodecContext:
+  """What decodes the stream: its own decoder, but where alpha is kept apart, in WebM, one that reads it."""
+  own = stream.codec_context
+  reads_alpha = ALPHA_DECODERS.get(own.codec.canonical_name)
+  if stream.metadata.get("alpha_mode") != "1" or reads_alpha is None:
+    return own
+  try:
+    context = CodecContext.create(reads_alpha, "r")
+  except UnknownCodecError as error:
+    raise VideoError(
+      f"{path}: it is transparent, and FFmpeg lacks {reads_alpha}, which reads that; PyAV's wheels have it."
+    ) from error
+  context.extradata = own.extradata
+  return cast(VideoCodecContext, context)
 
 
 def reason(error: BaseException) -> str:

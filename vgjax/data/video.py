@@ -125,7 +125,7 @@ def read_video(
 
   Returns:
     [time, height, width, channels], uint8, upright: rotation metadata is applied. Frames with alpha are laid
-    over black (VP8 and VP9 keep theirs apart, where it is not read). 10 bits become 8; the colours of high
+    over black. 10 bits become 8; the colours of high
     dynamic range are not mapped.
 
   Raises:
