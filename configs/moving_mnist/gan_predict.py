@@ -7,8 +7,12 @@ At the walls digits turn round by chance (SM-MNIST, Denton and Fergus 2018, arXi
 future is not known: the mean of all futures has the least squared error, and is blurred. A critic has never
 seen blurred digits (Mathieu et al. 2016, arXiv:1511.05440; Lee et al. 2018, arXiv:1804.01523). The generator
 is SimVP v2; the image critic sees frames, the video critic the whole video, the given frames in their place.
-There are no published figures for this pair. vgjax: not run at full length; `cpu` with these weights of the
-critics failed (docs/results.md), `cpu_mse` was not run.
+There are no published figures for this pair. vgjax: not run at full length; `cpu` has a better LPIPS
+than `cpu_mse`, and a worse FVD and PSNR (docs/results.md). To start from the other run, as SRGAN does (Ledig
+et al. 2017, arXiv:1609.04802):
+
+  --config.init_from="{'generator': 'runs/mse_predict:predictor',
+                       'generator_stats': 'runs/mse_predict:predictor_stats'}"
 
 Variants:
   mse      by the mean squared error alone

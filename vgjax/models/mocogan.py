@@ -29,8 +29,6 @@ class MoCoGAN(nn.Module):
   Attributes:
     content: numbers that say what is seen.
     motion: numbers a frame that say how it moves.
-    memory: what is added to both gates of the GRU; above 0 its state changes slowly from the start of
-      learning, so that motion is smooth before it has learnt to be. 0 is as published.
     channels: of the last hidden layer.
     classes: number of categories; 0 for none.
     conditions: what else is read: "text", "audio", "action".
@@ -39,7 +37,6 @@ class MoCoGAN(nn.Module):
 
   content: int = 50
   motion: int = 10
-  memory: float = 0.0
   channels: int = 64
   classes: int = 0
   conditions: tuple[str, ...] = ()
@@ -77,12 +74,7 @@ class MoCoGAN(nn.Module):
     start, noise = latents["motion"][:, 0], latents["motion"][:, 1:]
     uniform = torch_uniform(self.motion)
     cell = nn.GRUCell(
-      self.motion,
-      gate_fn=lambda x: nn.sigmoid(x + self.memory),
-      kernel_init=uniform,
-      recurrent_kernel_init=uniform,
-      bias_init=uniform,
-      name="path",
+      self.motion, kernel_init=uniform, recurrent_kernel_init=uniform, bias_init=uniform, name="path"
     )
     # Two loops are never merged into one, but the frames of both losses, without a loop, are.
     motion = nn.RNN(cell, unroll=time if train else 1)(noise, initial_carry=start)
