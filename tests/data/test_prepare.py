@@ -270,6 +270,18 @@ def test_errors_name_what_and_where(tmp_path, capsys):
   assert stopped.value.code == 2
 
 
+def test_a_split_whose_videos_are_all_left_out_is_named(tmp_path, capsys):
+  (tmp_path / "in").mkdir()
+  for split in ("train", "valid", "test"):
+    videos(tmp_path / "in" / split, 2)
+  for path in sorted((tmp_path / "in" / "test").iterdir()):
+    path.write_bytes(b"no video")
+  assert prepare(tmp_path / "in", tmp_path / "out", *RAW, "--max-bad", "0.5") == 0
+  assert "Nothing is left for the split test," in capsys.readouterr().out
+  assert prepare(tmp_path / "in" / "train", tmp_path / "fine", *RAW, "--valid", "0", "--test", "0") == 0
+  assert "Nothing is left" not in capsys.readouterr().out
+
+
 def test_a_full_disk_says_so_and_goes_on_later(tmp_path, capsys, monkeypatch):
   folder, out = videos(tmp_path / "in", 3), tmp_path / "out"
 

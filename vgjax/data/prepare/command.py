@@ -213,6 +213,14 @@ def _report(out: pathlib.Path, recipe: dict[str, Any], index: list[dict[str, Any
   if bad:
     lines += ["", f"Left out ({len(bad):,}; all in {out / recipe_lib.INDEX}):"]
     lines += [f"  {line['path']}: {line['bad']}" for line in bad[:10]]
+  lost = [name for name, videos, *_ in cells[1:] if videos == "0" and any(b["split"] == name for b in bad)]
+  if lost:
+    lines += [
+      "",
+      f"Nothing is left for the split {' and '.join(lost)}, and training stops before its first step where "
+      "its config asks for it.\nThe doctor's manifest names what can be read, with videos for every split: "
+      "give it with --manifest.",
+    ]
   return "\n".join([
     *lines,
     "",
