@@ -184,7 +184,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
     # What ml_collections raises of a config file, a variant or a key that is not there.
     text = error.args[0] if isinstance(error, KeyError) else error
     key = str(text).strip("'\"")
-    if key.isidentifier():  # all that is said of a part of what is not there
+    if any(f".{key}." in word.partition("=")[0] for word in argv):  # all that is said of what is not there
       text = f'there is no {key}, so no part of it can be set; set the whole, --config.[...]{key}="{{...}}"'
     _fail(f"cannot read the config or its overrides: {text}")
 
