@@ -267,7 +267,7 @@ def build(sizes, feed, dtype=jnp.float32):
 
 
 def of_branch(loss, name):
-  """The loss as a function of a branch's parameters; the rest are arguments, since XLA would fold constants."""
+  """The loss by a branch's parameters. The rest are arguments: XLA would take minutes to fold constants."""
 
   def call(branch, params, inputs):
     return loss(params | {name: branch}, inputs, jax.random.key(0), jnp.zeros((), jnp.int32))
@@ -334,8 +334,9 @@ def check(feed):
           found["gradient"] = worst(gradient, theirs_gradient)
           continue
         exact = wide_gradient(sizes, feed, params, inputs, noise["both"])
-        shares = f"ours {worst(gradient, exact):.1e}, theirs {worst(theirs_gradient, exact):.1e}"
-        print(f"gradient, apart from that of float64: {shares}; apart: {worst(gradient, theirs_gradient):.1e}")
+        pairs = (gradient, exact), (theirs_gradient, exact), (gradient, theirs_gradient)
+        shares = [f"{worst(*pair):.1e}" for pair in pairs]
+        print("gradient: ours from float64's {}, theirs from it {}, ours from theirs {}".format(*shares))
 
       seen = dict(hint=inputs["hint"], mask=inputs["mask"])
       truth = dict(truth=inputs["video"], follow_mask=jnp.ones_like(inputs["mask"]))
