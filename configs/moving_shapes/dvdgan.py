@@ -8,7 +8,7 @@ of the generator, 8 frames for the spatial critic, half the size for the tempora
 There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    three large and fast shapes, 32x32, at a quarter of the channels, batches of 16
+  cpu    32x32 at a quarter of the channels, batches of 16
   smoke  seconds on a CPU
 """
 
@@ -59,13 +59,13 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config.update(steps=6000, batch_size=16)
-      config.data.update(size=32, sizes=("large",), shapes=("square", "ring", "bar"), speeds=("fast",))
+      config.data.update(size=32)
       config.models.generator.channels = 8
       config.models.spatial_critic.channels = 32
       config.models.temporal_critic.channels = 32
       config.optim.generator.ema = 0.999
       config.evaluators.grid.every = 1000
-      config.evaluators.distribution.num_videos = 256
+      config.evaluators.distribution.num_videos = 512
       config.checkpoint.every = 1000
     case "smoke":
       config.update(steps=2, batch_size=8)

@@ -12,7 +12,7 @@ one of three frames. Anchors are 4 frames apart, as these shapes turn within a f
 16. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    three large and fast shapes, 32x32, at a quarter of the channels, vectors of 64 numbers
+  cpu    32x32 at a quarter of the channels, vectors of 64 numbers
   smoke  seconds on a CPU
 """
 
@@ -55,11 +55,11 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config.update(steps=6000, batch_size=16)
-      config.data.update(size=32, sizes=("large",), shapes=("square", "ring", "bar"), speeds=("fast",))
+      config.data.update(size=32)
       config.models.generator.update(content=64, motion=64, waves=32, channels=16, widest=64)
       config.models.critic.channels = 32
       config.evaluators.grid.every = 1000
-      config.evaluators.distribution.num_videos = 256
+      config.evaluators.distribution.num_videos = 512
       config.checkpoint.every = 1000
     case "smoke":
       config.update(steps=2, batch_size=8)
