@@ -20,6 +20,7 @@ CRITIC = {
   "least_squares": (((REAL - 1) ** 2).mean() + (FAKE**2).mean()) / 2,
   "hinge": np.maximum(1 - REAL, 0).mean() + np.maximum(1 + FAKE, 0).mean(),
   "wasserstein": FAKE.mean() - REAL.mean(),
+  "relativistic": -log_sigmoid(REAL - FAKE).mean(),
 }
 GENERATOR = {
   "nonsaturating": -log_sigmoid(FAKE).mean(),
@@ -27,6 +28,7 @@ GENERATOR = {
   "least_squares": ((FAKE - 1) ** 2).mean() / 2,
   "hinge": -FAKE.mean(),
   "wasserstein": -FAKE.mean(),
+  "relativistic": -log_sigmoid(FAKE - REAL).mean(),
 }
 
 
@@ -38,7 +40,7 @@ def test_every_loss_is_tested():
 def test_values(name):
   game = getattr(adversarial, name)()
   assert float(game.critic(REAL, FAKE)) == pytest.approx(CRITIC[name], rel=1e-6)
-  assert float(game.generator(FAKE)) == pytest.approx(GENERATOR[name], rel=1e-6)
+  assert float(game.generator(REAL, FAKE)) == pytest.approx(GENERATOR[name], rel=1e-6)
 
 
 @pytest.mark.parametrize("name", adversarial.__all__)
@@ -46,7 +48,7 @@ def test_the_two_sides_want_opposite_scores(name):
   game, zero = getattr(adversarial, name)(), jnp.full(4, game_middle(name))
   up = jax.grad(lambda real: game.critic(real, zero))(zero)
   down = jax.grad(lambda fake: game.critic(zero, fake))(zero)
-  fooled = jax.grad(game.generator)(zero)
+  fooled = jax.grad(lambda fake: game.generator(zero, fake))(zero)
   assert (up < 0).all() and (down > 0).all() and (fooled < 0).all()
 
 
@@ -72,5 +74,15 @@ def test_least_squares_smoothing():
 def test_no_logit_overflows():
   for name in adversarial.__all__:
     game = getattr(adversarial, name)()
-    values = [game.critic(jnp.array([1e4]), jnp.array([-1e4])), game.generator(jnp.array([-1e4]))]
-    assert np.isfinite(values).all(), name
+    real, fake = jnp.array([1e4]), jnp.array([-1e4])
+    assert np.isfinite([game.critic(real, fake), game.generator(real, fake)]).all(), name
+
+
+@pytest.mark.parametrize("name", adversarial.__all__)
+def test_only_a_game_of_pairs_asks_for_real_scores(name):
+  game = getattr(adversarial, name)()
+  assert game.paired == (name == "relativistic")
+  if game.paired:
+    np.testing.assert_allclose(game.generator(REAL + 5, FAKE + 5), game.generator(REAL, FAKE), rtol=1e-6)
+  else:
+    assert np.isfinite(game.generator(None, FAKE))

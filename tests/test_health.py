@@ -88,6 +88,13 @@ def test_a_critic_without_accuracy_is_left_alone():
   assert not any(monitor(step, numbers) for step in range(20))
 
 
+def test_a_critic_of_pairs():
+  numbers = {k: v for k, v in GOOD.items() if "accuracy" not in k} | {"critic/accuracy": 1.0}
+  monitor = health.Monitor(["critic"])
+  found = [monitor(step, numbers) for step in range(health.LOOKS)]
+  assert "critic is right about 100%" in found[-1]
+
+
 def test_numbers_that_skip_a_step():
   """A branch that has no update now has no numbers; those before still count."""
   monitor = health.Monitor(["critic"])

@@ -26,6 +26,7 @@ def test_a_linear_critics_gradient_is_its_weights():
   arguments = (linear(weights), REAL, FAKE, jax.random.key(3), STEP)
   assert float(penalties.r1(weight=10, every=1)(*arguments)) == pytest.approx(5 * square, rel=1e-5)
   assert float(penalties.r2(weight=10, every=1)(*arguments)) == pytest.approx(5 * square, rel=1e-5)
+  assert float(penalties.r1_r2(weight=10, every=1)(*arguments)) == pytest.approx(10 * square, rel=1e-5)
   wanted = 10 * (np.sqrt(square) - 1) ** 2
   assert float(penalties.gradient()(*arguments)) == pytest.approx(wanted, rel=1e-5)
 
@@ -37,6 +38,8 @@ def test_each_looks_where_it_says():
   arguments = (quadratic, REAL, FAKE, jax.random.key(3), STEP)
   assert float(penalties.r1(weight=2, every=1)(*arguments)) == pytest.approx(squares(REAL), rel=1e-5)
   assert float(penalties.r2(weight=2, every=1)(*arguments)) == pytest.approx(squares(FAKE), rel=1e-5)
+  both = squares(REAL) + squares(FAKE)
+  assert float(penalties.r1_r2(weight=2, every=1)(*arguments)) == pytest.approx(both, rel=1e-5)
   same = (quadratic, REAL, REAL, jax.random.key(3), STEP)  # all that is between is REAL
   lengths = np.sqrt((np.asarray(REAL) ** 2).sum((1, 2, 3, 4)))
   assert float(penalties.gradient(weight=1)(*same)) == pytest.approx(((lengths - 1) ** 2).mean(), rel=1e-5)

@@ -3,17 +3,20 @@
 Each is a pair of functions of scores, `[batch, ...]`, of any shape; larger is more real. With C the critic
 and s its scores of real (r) and of made videos (f), means over all entries:
 
-  name            critic                            generator         boundary
-  nonsaturating   softplus(-s_r) + softplus(s_f)    softplus(-s_f)    0
-  saturating      softplus(-s_r) + softplus(s_f)    -softplus(s_f)    0
-  least_squares   ((s_r - 1)^2 + s_f^2) / 2         (s_f - 1)^2 / 2   1/2
-  hinge           relu(1 - s_r) + relu(1 + s_f)     -s_f              0
-  wasserstein     s_f - s_r                         -s_f              none
+  name            critic                            generator            boundary
+  nonsaturating   softplus(-s_r) + softplus(s_f)    softplus(-s_f)       0
+  saturating      softplus(-s_r) + softplus(s_f)    -softplus(s_f)       0
+  least_squares   ((s_r - 1)^2 + s_f^2) / 2         (s_f - 1)^2 / 2      1/2
+  hinge           relu(1 - s_r) + relu(1 + s_f)     -s_f                 0
+  wasserstein     s_f - s_r                         -s_f                 none
+  relativistic    softplus(s_f - s_r)               softplus(s_r - s_f)  none
 
 The first two are binary cross-entropy on logits (Goodfellow et al. 2014, arXiv:1406.2661; `saturating` is the
 minimax game, whose gradient fades where the critic is sure); then Mao et al. 2017 (arXiv:1611.04076), Lim and
-Ye 2017 (arXiv:1705.02894) and Arjovsky et al. 2017 (arXiv:1701.07875). `smooth` takes the real side's target
-from 1 down to 1 - smooth (one-sided label smoothing, Salimans et al. 2016, arXiv:1606.03498).
+Ye 2017 (arXiv:1705.02894), Arjovsky et al. 2017 (arXiv:1701.07875) and Jolicoeur-Martineau 2019
+(arXiv:1807.00734), which compares pairs: only with the penalty `r1_r2` is it known to converge (Huang et al.
+2024, arXiv:2501.05441). `smooth` takes the real side's target from 1 down to 1 - smooth (one-sided label
+smoothing, Salimans et al. 2016, arXiv:1606.03498).
 """
 
 from collections.abc import Callable
@@ -24,7 +27,8 @@ import jax.numpy as jnp
 
 from vgjax.types import Array
 
-__all__ = ["hinge", "least_squares", "nonsaturating", "saturating", "wasserstein"]  # for config.method.loss
+# The names for config.method.loss.
+__all__ = ["hinge", "least_squares", "nonsaturating", "relativistic", "saturating", "wasserstein"]
 
 
 class Game(NamedTuple):
@@ -32,23 +36,25 @@ class Game(NamedTuple):
 
   Attributes:
     critic: `(scores of real videos, scores of made ones) -> scalar`.
-    generator: `scores of made videos -> scalar`.
+    generator: the same of what the generator wants; `real` may be None where `paired` is False.
     boundary: what the critic means to give real videos more than, and made ones less; None if it has no zero.
+    paired: whether real videos' scores matter to the generator.
   """
 
   critic: Callable[[Array, Array], Array]
-  generator: Callable[[Array], Array]
+  generator: Callable[[Array | None, Array], Array]
   boundary: float | None
+  paired: bool = False
 
 
 def nonsaturating(*, smooth=0.0):
   """Binary cross-entropy; the generator maximises the probability of its videos' being real."""
-  return Game(_cross_entropy(smooth), lambda fake: _mean(jax.nn.softplus(-fake)), 0.0)
+  return Game(_cross_entropy(smooth), lambda _, fake: _mean(jax.nn.softplus(-fake)), 0.0)
 
 
 def saturating(*, smooth=0.0):
   """Binary cross-entropy as the minimax game has it: the generator minimises what the critic maximises."""
-  return Game(_cross_entropy(smooth), lambda fake: -_mean(jax.nn.softplus(fake)), 0.0)
+  return Game(_cross_entropy(smooth), lambda _, fake: -_mean(jax.nn.softplus(fake)), 0.0)
 
 
 def least_squares(*, smooth=0.0):
@@ -57,7 +63,7 @@ def least_squares(*, smooth=0.0):
   def critic(real, fake):
     return (_mean(jnp.square(real - (1.0 - smooth))) + _mean(jnp.square(fake))) / 2
 
-  return Game(critic, lambda fake: _mean(jnp.square(fake - 1)) / 2, 0.5)
+  return Game(critic, lambda _, fake: _mean(jnp.square(fake - 1)) / 2, 0.5)
 
 
 def hinge():
@@ -66,12 +72,21 @@ def hinge():
   def critic(real, fake):
     return _mean(jax.nn.relu(1 - real)) + _mean(jax.nn.relu(1 + fake))
 
-  return Game(critic, lambda fake: -_mean(fake), 0.0)
+  return Game(critic, lambda _, fake: -_mean(fake), 0.0)
 
 
 def wasserstein():
   """The difference of mean scores: needs a critic that is held Lipschitz, by a penalty or by clipping."""
-  return Game(lambda real, fake: _mean(fake) - _mean(real), lambda fake: -_mean(fake), None)
+  return Game(lambda real, fake: _mean(fake) - _mean(real), lambda _, fake: -_mean(fake), None)
+
+
+def relativistic():
+  """Binary cross-entropy of which of a real and a made video is real: scores may drift."""
+
+  def critic(real, fake):
+    return _mean(jax.nn.softplus(fake - real))
+
+  return Game(critic, lambda real, fake: critic(fake, real), None, paired=True)
 
 
 def _cross_entropy(smooth):

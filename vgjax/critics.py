@@ -113,7 +113,7 @@ def loss(
   fake = jax.lax.stop_gradient(fake)
   seen, judged = judge(real, rngs["real"]), judge(fake, rngs["fake"])
   total = game.critic(seen.value.scores, judged.value.scores)
-  metrics = _shares(seen.value.scores, judged.value.scores, game.boundary)
+  metrics = _shares(seen.value.scores, judged.value.scores, game)
   for own, value in seen.losses.items():
     total += weight(losses, own) * value
     metrics[own] = value
@@ -128,12 +128,17 @@ def loss(
 
 
 def opposed(
-  judged: Mapping[str, Output], *, game: Game, weights: Mapping[str, float]
+  real: Callable[[str], Output],
+  judged: Mapping[str, Output],
+  *,
+  game: Game,
+  weights: Mapping[str, float],
 ) -> tuple[Array | float, dict[str, Array], dict[str, Array]]:
   """What a generator learns of the critics' judgement of its videos.
 
   Args:
-    judged: {critic: what it says of them}.
+    real: what a critic says of the real videos, by its name; asked for by a game of pairs only.
+    judged: {critic: what it says of the made ones}.
     game: the adversarial loss.
     weights: {critic: weight of its judgement}; 1 where nothing is said.
 
@@ -143,7 +148,8 @@ def opposed(
   """
   total, own, metrics = 0.0, {}, {}
   for name, output in judged.items():
-    wins = game.generator(output.value.scores)
+    seen = jax.lax.stop_gradient(real(name).value.scores) if game.paired else None
+    wins = game.generator(seen, output.value.scores)
     total += weights.get(name, 1.0) * wins
     metrics["adversarial" if len(judged) == 1 else f"adversarial_{name}"] = wins
     for term, value in output.losses.items():
@@ -208,10 +214,12 @@ def _noise(*, std=0.1, until=10_000):
   return lambda step: std * jnp.maximum(0.0, 1.0 - step / until)
 
 
-def _shares(real, fake, boundary):
-  """Mean scores, and how many are on the right side."""
+def _shares(real, fake, game):
+  """Mean scores, and how many are on the right side, or how many pairs are in the right order."""
   metrics = {"real": jnp.mean(real), "fake": jnp.mean(fake)}
-  if boundary is None:
-    return metrics
-  right = {"accuracy_real": jnp.mean(real > boundary), "accuracy_fake": jnp.mean(fake < boundary)}
-  return metrics | right
+  if game.paired:
+    metrics["accuracy"] = jnp.mean(real > fake)
+  elif game.boundary is not None:
+    metrics["accuracy_real"] = jnp.mean(real > game.boundary)
+    metrics["accuracy_fake"] = jnp.mean(fake < game.boundary)
+  return metrics

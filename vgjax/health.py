@@ -111,7 +111,8 @@ class Monitor:
 
   def _of_critics(self):
     for critic in self._critics:
-      real, fake = (self._means.get(f"{critic}/accuracy_{side}", 0.5) for side in ("real", "fake"))
+      pairs = self._means.get(f"{critic}/accuracy", 0.5)
+      real, fake = (self._means.get(f"{critic}/accuracy_{side}", pairs) for side in ("real", "fake"))
       if min(real, fake) > 0.98:
         yield "wins", critic, {"number": min(real, fake)}
       elif max(real, fake) > 0.98 and min(real, fake) < 0.02:

@@ -4,6 +4,7 @@
   gradient   E (|grad C(x)| - 1)^2, x between a real and a made one (Gulrajani et al. 2017, arXiv:1704.00028)
   r1         E |grad C(x)|^2 / 2, x real (Mescheder et al. 2018, arXiv:1801.04406)
   r2         the same at made videos
+  r1_r2      the sum of both, of the same weight (Roth et al. 2017, arXiv:1705.09367; R3GAN, arXiv:2501.05441)
 
 A critic of n scores a video, of its patches or frames, counts as n critics: |grad C|^2 is the mean of theirs,
 taken as |grad (s_1 + ... + s_n)|^2 / n, which it is where they do not overlap. With the plain sum in its
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 
 from vgjax.types import Array
 
-__all__ = ["gradient", "r1", "r2"]  # the names for config.method.penalty
+__all__ = ["gradient", "r1", "r1_r2", "r2"]  # the names for config.method.penalty
 
 Score = Callable[[Array], Array]  # videos [batch, ...] -> scores [batch, ...]
 Penalty = Callable[[Score, Array, Array, Array, Array], Array]  # (score, real, fake, rng, step) -> scalar
@@ -54,6 +55,16 @@ def r2(*, weight=10.0, every=16):
   def penalty(score, real, fake, rng):
     del real, rng
     return jnp.mean(_squared_gradient(score, fake)) / 2
+
+  return _lazy(penalty, weight, every)
+
+
+def r1_r2(*, weight=10.0, every=16):
+  """No gradient at real and at made videos: what a critic needs whose loss is `relativistic`."""
+
+  def penalty(score, real, fake, rng):
+    del rng
+    return jnp.mean(_squared_gradient(score, real) + _squared_gradient(score, fake)) / 2
 
   return _lazy(penalty, weight, every)
 

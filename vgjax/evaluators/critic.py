@@ -32,8 +32,8 @@ def make(*, split="valid", num_videos=256, seed=0):
 
   Returns:
     `evaluate(run, state)`, which yields `<critic>/accuracy_real`, `<critic>/accuracy_fake` (not for a loss
-    without a boundary, `wasserstein`) and `<critic>/area`, each 0 to 1; the critic's name is left out if
-    there is one only.
+    without a boundary, `wasserstein` or `relativistic`) and `<critic>/area`, each 0 to 1; the critic's name
+    is left out if there is one only.
   """
 
   def evaluate(run, state):

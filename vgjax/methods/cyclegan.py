@@ -27,7 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vgjax import adversarial, configs, health, penalties, rollout
+from vgjax import adversarial, configs, health, objective, penalties, rollout
 from vgjax import critics as critics_lib
 from vgjax.errors import ConfigError
 from vgjax.types import Array, Aux, Batch, Method, Model, Params
@@ -130,15 +130,13 @@ def make(
     """(terms of what one generator makes, the term of its way there and back, writes and numbers to log)."""
     real, other = _real(batch), _other(name)
     output = made(name, params, batch, keys)
-    own, metrics, total = dict(output.losses), {}, 0.0
-    for critic in judges[name]:
-      seen = judge(params, critic, output.value, batch, keys[critic, "fake"], step)
-      wins = game.generator(seen.value.scores)
-      total += adversarial_weight * weights.get(critic, 1.0) * wins
-      metrics["adversarial" if len(judges[name]) == 1 else f"adversarial_{critic}"] = wins
-      for term, value in seen.losses.items():
-        own[term] = own.get(term, 0.0) + value
-    for term, value in own.items():
+    look = lambda critic, video: judge(params, critic, video, batch, keys[critic, "fake"], step)
+    judged = {critic: look(critic, output.value) for critic in judges[name]}
+    wins, theirs, metrics = critics_lib.opposed(
+      lambda critic: look(critic, real[name]), judged, game=game, weights=weights
+    )
+    total = adversarial_weight * wins
+    for term, value in objective.added(output.losses, theirs).items():
       total += critics_lib.weight(losses, term) * value
       metrics[term] = value
     back = translate(other, params, output.value, batch, keys, f"undo_{name}").value

@@ -6,7 +6,7 @@ predictor or interpolator with a critic beside it makes sharp ones. A critic is 
 There may be several, of frames and of motion, say; each is a branch with a loss of its own:
 
   critic       game.critic(C(real), C(made)) + penalty + the critic's own losses at real videos
-  generator    sum over critics of weight * game.generator(C(made)) + the other losses
+  generator    sum over critics of weight * game.generator(C(real), C(made)) + the other losses
 
 Both losses are taken at the same parameters and the same random key, so the videos that are made, and what a
 critic with no batch of its own says of them, are computed once for all branches. `optim.critic.every` and
@@ -98,7 +98,7 @@ def make(
     judged = {name: judge(params, name, fake, batch, keys[name, "fake"], step) for name in critics}
     # Real videos are seen in the same way: with the same key.
     real = lambda name: judge(params, name, batch["video"], batch, keys[name, "fake"], step)
-    total, theirs, metrics = critics_lib.opposed(judged, game=game, weights=weights)
+    total, theirs, metrics = critics_lib.opposed(real, judged, game=game, weights=weights)
     own = objective.added(output.losses, theirs, critics_lib.matching(losses, real, judged))
     more, values = objective.weighted(losses, output.value, batch["video"], 1.0 - batch["mask"], own)
     metrics |= values | health.measure(batch["video"], fake, batch["mask"])

@@ -8,7 +8,7 @@ Critics are apart as well, since the two have faults of different kinds:
   posterior_critic, posterior_<any>_critic    see the posterior's
 
   a critic     game.critic(C(real), C(made)) + penalty + its own losses at real videos
-  generator    losses(posterior's) + sum over critics of weight * game.generator(C(made))
+  generator    losses(posterior's) + sum over critics of weight * game.generator(C(real), C(made))
 
 Either kind of critic may be missing: with the prior's alone and the weight 0 for the divergence it is
 SAVP-GAN; SAVP-VAE, without any, is the method `predictor`. What differs from the authors' program: all
@@ -136,9 +136,9 @@ def make(
     output, videos = made(params, batch, keys["make"], step)
     look = lambda name, video: judge(params, name, video, view, keys[name, "fake"], step)
     judged = {name: look(name, shown(videos[of[name]], batch)) for name in critics}
-    total, theirs, metrics = critics_lib.opposed(judged, game=game, weights=weights)
-    compared = {name: judged[name] for name in comparing}
-    features = critics_lib.matching(losses, lambda name: look(name, view["video"]), compared)
+    real = lambda name: look(name, view["video"])
+    total, theirs, metrics = critics_lib.opposed(real, judged, game=game, weights=weights)
+    features = critics_lib.matching(losses, real, {name: judged[name] for name in comparing})
     own = objective.added(output.losses, theirs, features)
     weight = jnp.ones_like(batch["mask"]) if loss_over == "all" else 1.0 - batch["mask"]
     now = objective.annealed(losses, anneal, step)
