@@ -14,9 +14,9 @@ and s its scores of real (r) and of made videos (f), means over all entries:
 The first two are binary cross-entropy on logits (Goodfellow et al. 2014, arXiv:1406.2661; `saturating` is the
 minimax game, whose gradient fades where the critic is sure); then Mao et al. 2017 (arXiv:1611.04076), Lim and
 Ye 2017 (arXiv:1705.02894), Arjovsky et al. 2017 (arXiv:1701.07875) and Jolicoeur-Martineau 2019
-(arXiv:1807.00734), which compares pairs: only with the penalty `r1_r2` is it known to converge (Huang et al.
-2024, arXiv:2501.05441). `smooth` takes the real side's target from 1 down to 1 - smooth (one-sided label
-smoothing, Salimans et al. 2016, arXiv:1606.03498).
+(arXiv:1807.00734), which compares pairs; with the penalty `r1_r2` it is R3GAN's (Huang et al. 2024,
+arXiv:2501.05441). `smooth` takes the real side's target from 1 down to 1 - smooth (one-sided label smoothing,
+Salimans et al. 2016, arXiv:1606.03498).
 """
 
 from collections.abc import Callable
