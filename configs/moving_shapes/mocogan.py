@@ -56,7 +56,7 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=8000, batch_size=16)
+      config.update(steps=6000, batch_size=16)
       config.data.update(size=32, sizes=("large",), shapes=("square", "ring", "bar"), speeds=("fast",))
       config.models.generator.channels = 32
       config.models.image_critic.update(frames=4, channels=32, levels=2, norm="none", use_bias=True)
