@@ -19,7 +19,7 @@ TOLERANCE = 1e-4
 
 def main():
   folder = pathlib.Path(__file__).parent / "references"
-  names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+  names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("reference", choices=names)
   parser.add_argument("path", type=pathlib.Path, help="folder of the reference's clone")
