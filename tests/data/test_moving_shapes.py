@@ -296,10 +296,30 @@ def test_chosen_names_are_all_that_is_drawn():
     assert motion[:2] in (("up", "fast"), ("still", "slow"))
 
 
+def test_scaled_shapes_are_as_large_as_fits_and_where_they_are_said_to_be():
+  """Large ones at 4/3: 24 of 64 pixels wide at most, none cut by the border."""
+  for example in examples(40, sizes=("large",), scale=4 / 3, speeds=("fast",)):
+    np.testing.assert_allclose(centroids(example["video"]), example["position"][0], atol=0.1)
+  for shape in ("circle", "bar"):
+    content, motion = Content(shape, "white", "large"), Motion("still")
+    wide = [render([content], [motion], time=1, scale=scale)[0].max((0, -1)) for scale in (1.0, 4 / 3)]
+    np.testing.assert_allclose(
+      [np.sum(columns / 250.0) for columns in wide],
+      (0.95 if shape == "circle" else 1.0) * np.array([18, 24]),
+      atol=0.6,
+    )
+
+
 @pytest.mark.parametrize(
   "fields, message",
   [
     (dict(split="dev"), "train"),
+    (
+      dict(sizes=("large",), scale=1.4),
+      "at most 1.354, not 1.4: larger shapes of the sizes large would leave",
+    ),
+    (dict(sizes=("large",), scale=1.3, sound=True), "sizes large with sound would leave"),
+    (dict(scale=0), "scale must be above 0"),
     (dict(background="textur"), 'did you mean "texture"'),
     (dict(label="colour"), 'did you mean "color"'),
     (dict(shapes=("hexagon",)), "shapes: unknown name"),

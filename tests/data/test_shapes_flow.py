@@ -24,9 +24,9 @@ def errors(examples, videos):
 
 
 @pytest.mark.parametrize("background", ["black", "texture"])
-@pytest.mark.parametrize("sound", [False, True])
-def test_true_videos_follow_it(background, sound):
-  examples = example(num_objects=2, background=background, sound=sound)
+@pytest.mark.parametrize("sound, scale", [(False, 1.0), (True, 1.0), (False, 4 / 3)])
+def test_true_videos_follow_it(background, sound, scale):
+  examples = example(num_objects=2, background=background, sound=sound, scale=scale)
   assert errors(examples, [e["video"] for e in examples]).max() < 1e-3
   assert examples[0]["flow"].shape == (7, 48, 48, 2) and examples[0]["valid"].shape == (7, 48, 48)
 

@@ -5,6 +5,7 @@ import pytest
 
 from vgjax.data import moving_shapes, shapes_read
 from vgjax.data.moving_shapes import Content, Motion, render
+from vgjax.data.shapes_draw import SHAPES
 from vgjax.data.shapes_motion import direction
 
 
@@ -68,6 +69,16 @@ def test_content_and_motion_are_read_apart():
       assert reading.content == content and reading.motion[:2] == motion[:2]
       assert reading.direction == direction(motion)
       assert reading.error < 0.4 and reading.likeness > 0.95
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_scaled_shapes_are_read_as_large(shape):
+  """At 4/3, and at 32 pixels too, as small models see them."""
+  content = Content(shape, "cyan", "large")
+  for size in (32, 64):
+    reading = shapes_read.read(render([content], [Motion("right", "fast", 2100)], size=size, scale=4 / 3))
+    assert reading.content == content and reading.motion[:2] == ("right", "fast")
+    assert reading.likeness > 0.95
 
 
 def test_bytes_and_floats_read_alike():

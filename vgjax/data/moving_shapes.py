@@ -27,8 +27,8 @@ import numpy as np
 
 from vgjax import configs
 from vgjax.data import shapes_flow, shapes_sound, shapes_words
-from vgjax.data.shapes_draw import BACKGROUNDS, COLORS, SHAPES, SIZES, Content, render
-from vgjax.data.shapes_motion import PATHS, SPEEDS, STARTS, Motion, track
+from vgjax.data.shapes_draw import BACKGROUNDS, COLORS, REACH, SHAPES, SIZES, Content, render
+from vgjax.data.shapes_motion import MARGIN, PATHS, SPEEDS, STARTS, Motion, track
 from vgjax.errors import ConfigError
 
 SPLITS = ("train", "valid", "test")
@@ -58,6 +58,7 @@ def make(
   sizes: Sequence[str] = tuple(SIZES),
   paths: Sequence[str] = PATHS,
   speeds: Sequence[str] = tuple(SPEEDS),
+  scale: float = 1.0,
 ) -> MovingShapes:
   """Builds the source. It takes no transforms: they would make what is known untrue.
 
@@ -79,6 +80,8 @@ def make(
       places in the lists of all names add up to a multiple of 4) is never trained on, and is all that
       validation and test have. Every name by itself is trained on.
     shapes, colors, sizes, paths, speeds: the names that are drawn from; ids and labels do not change.
+    scale: all radii are so many times what `shapes_draw.SIZES` says; 4/3 makes large shapes three eighths of
+      the frame, for small models.
 
   Returns:
     A source of examples with `video`, uint8 [time, size, size, 3].
@@ -95,6 +98,13 @@ def make(
     raise ConfigError(f"{where}: size must be at least 8 pixels, not {size}.")
   if fps <= 0 or mels < 1:
     raise ConfigError(f"{where}: fps must be above 0 and mels at least 1; they are {fps} and {mels}.")
+  sizes = _names(sizes, SIZES, "sizes")
+  widest = max(SIZES[name] for name in sizes) * (1 + shapes_sound.SWELL if sound else 1) * REACH
+  if not 0 < scale <= MARGIN / widest:
+    raise ConfigError(
+      f"{where}: scale must be above 0 and at most {MARGIN / widest:.3f}, not {scale}: larger shapes of the "
+      f"sizes {', '.join(sizes)} {'with sound ' * sound}would leave the frame."
+    )
   needed = shapes_words.longest_caption(num_objects)
   if text_length and text_length < needed:
     raise ConfigError(
@@ -117,8 +127,9 @@ def make(
     flow=flow,
     held_out=held_out,
     combinations=_combinations(split, held_out, shapes, colors, paths),
-    sizes=_names(sizes, SIZES, "sizes"),
+    sizes=sizes,
     speeds=_names(speeds, SPEEDS, "speeds"),
+    scale=scale,
   )
 
 
@@ -147,6 +158,7 @@ class MovingShapes:
   combinations: tuple[tuple[str, str, str], ...]
   sizes: tuple[str, ...]
   speeds: tuple[str, ...]
+  scale: float
 
   def __len__(self) -> int:
     return self.num_videos
@@ -179,6 +191,7 @@ class MovingShapes:
       background=self.background,
       background_id=background_id,
       rhythm=rhythm,
+      scale=self.scale,
     )
     tracks = np.array([track(motion, self.time + 1, self.size) for motion in motions])
     example = dict(
@@ -194,7 +207,8 @@ class MovingShapes:
       text = shapes_words.caption(contents, motions, self.time)
       example["text"] = shapes_words.to_bytes(text, self.text_length)
     if self.flow:
-      found = shapes_flow.flow(contents, motions, size=self.size, time=self.time, rhythm=rhythm)
+      options = dict(size=self.size, time=self.time, rhythm=rhythm, scale=self.scale)
+      found = shapes_flow.flow(contents, motions, **options)
       example["flow"], example["valid"] = found
     if rhythm is not None:
       example["audio"] = shapes_sound.features(rhythm, self.time, self.fps, self.mels).copy()
@@ -215,6 +229,7 @@ class MovingShapes:
       sizes=list(self.sizes),
       paths=paths,
       speeds=list(self.speeds),
+      scale=self.scale,
       background=self.background,
       label=self.label,
       sound=self.sound,

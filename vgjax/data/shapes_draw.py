@@ -101,6 +101,7 @@ def render(
   background: str = "black",
   background_id: int = 0,
   rhythm: Rhythm | None = None,
+  scale: float = 1.0,
 ) -> np.ndarray:
   """Draws a video; the same arguments give the same pixels.
 
@@ -112,13 +113,14 @@ def render(
     background: "black", "plain" (a dark, dull color) or "texture" (dark, dull, smooth noise).
     background_id: which color or texture.
     rhythm: the beat at which all shapes swell; None for none.
+    scale: all radii are so many times those of `SIZES`.
 
   Returns:
     uint8 [time, size, size, 3].
   """
   video = np.empty((time, size, size, 3), np.uint8)
   video[:] = draw_background(background, background_id, size)
-  swell = np.ones(time) if rhythm is None else pulse(rhythm, time)
+  swell = scale * (np.ones(time) if rhythm is None else pulse(rhythm, time))
   for content, motion in zip(contents, motions, strict=True):
     _draw(video, content, track(motion, time, size), swell)
   return video
