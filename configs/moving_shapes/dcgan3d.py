@@ -7,9 +7,9 @@ numbers, with the paper's critic, batch and Adam. There are no published figures
 at full length.
 
 Variants:
-  cpu    three shapes, three eighths of a frame of 32x32 wide and fast, 16 frames, narrower networks, a critic
-         of frames beside that of videos, the relativistic loss with R1 and R2, large steps: under half an hour
-         on 2 cores (docs/results.md)
+  cpu    three fast shapes, three eighths of a frame of 32x32 wide, 16 frames, narrower networks, a critic of
+         frames beside that of videos, the relativistic loss with R1 and R2, large steps: half an hour on 2
+         cores (docs/results.md)
   smoke  seconds on a CPU
 """
 

@@ -12,8 +12,8 @@ model, critics and optimizers at 64x64 and 16 frames. There are no published fig
 run at full length.
 
 Variants:
-  cpu    three shapes, three eighths of a frame of 32x32 wide and fast, narrower networks, the relativistic loss
-         with R1 and R2, large steps: under half an hour on 2 cores (docs/results.md)
+  cpu    three fast shapes, three eighths of a frame of 32x32 wide, narrower networks, the relativistic loss
+         with R1 and R2, large steps: half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 

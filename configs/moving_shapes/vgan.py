@@ -7,9 +7,9 @@ paper's critic, batch, Adam and sparsity of the mask. Backgrounds are plain colo
 figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    three shapes, three eighths of a frame of 32x32 wide and fast, 16 frames, narrower networks, a critic
-         of frames beside that of videos, the relativistic loss with R1 and R2, large steps: under half an hour
-         on 2 cores (docs/results.md)
+  cpu    three fast shapes, three eighths of a frame of 32x32 wide, 16 frames, narrower networks, a critic of
+         frames beside that of videos, the relativistic loss with R1 and R2, large steps: half an hour on 2
+         cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
