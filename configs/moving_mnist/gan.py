@@ -39,8 +39,8 @@ def get_config(variant: str = "") -> ConfigDict:
       time=shapes.time,
       num_videos=shapes.num_videos,
     )
-    if "swap" in config.evaluators:
-      del config.evaluators.swap  # it reads shapes
+    for reader in {"shapes", "swap"} & set(config.evaluators):
+      del config.evaluators[reader]  # of shapes
     for part in config.models.values():
       if "classes" in part:
         part.classes = 0  # two digits have no label

@@ -38,6 +38,7 @@ def get_config(variant: str = "") -> ConfigDict:
         grid=dict(name="grid", every=5000, split="valid", num_videos=8),
         distribution=dict(name="distribution", split="test", metrics=("fvd", "precision", "recall")),
         critic=dict(name="critic", split="test"),
+        shapes=dict(name="shapes", split="test"),
       ),
       checkpoint=dict(every=5000, keep=2),
       log=dict(every=100),
