@@ -12,12 +12,16 @@ model, critics and optimizers at 64x64 and 16 frames. There are no published fig
 run at full length.
 
 Variants:
-  cpu    three fast shapes, three eighths of a frame of 32x32 wide, narrower networks, the relativistic loss
-         with R1 and R2, large steps: half an hour on 2 cores (docs/results.md)
+  cpu    narrower networks; the data, the loss and the steps of dcgan3d.py:cpu: half an hour on 2 cores
+         (docs/results.md)
   smoke  seconds on a CPU
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
+
+from vgjax import load_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -57,21 +61,16 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
+      small = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
       config.update(steps=6000, batch_size=16)
-      config.data.update(size=32, sizes=("large",), scale=4 / 3, speeds=("fast",))
-      config.data.shapes = ("square", "ring", "bar")
+      config.data, config.method, config.checkpoint = small.data, small.method, small.checkpoint
       config.models.generator.channels = 32
       config.models.image_critic.update(frames=4, channels=32, patches=False, norm="none", use_bias=True)
       config.models.video_critic.update(channels=16, norm="none", use_bias=True, time="halve")
-      config.method.loss.name = "relativistic"
-      config.method.penalty = dict(name="r1_r2", weight=1.0, every=4)
-      for optimizer in config.optim.values():
-        optimizer.update(learning_rate=2e-3, b1=0.0, b2=0.99)
-        optimizer.schedule = dict(name="cosine", final=0.1)
-      config.optim.generator.ema = 0.998
+      config.optim.update(generator=small.optim.generator, image_critic=small.optim.image_critic)
+      config.optim.video_critic = small.optim.critic
       config.evaluators.grid.every = 1000
       config.evaluators.distribution.num_videos = 256
-      config.checkpoint.every = 1000
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, time=8, num_videos=8)
