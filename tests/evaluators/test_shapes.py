@@ -7,6 +7,7 @@ import pytest
 from tests.evaluators import fakes
 from vgjax import tasks
 from vgjax.data import moving_shapes
+from vgjax.errors import ConfigError
 from vgjax.evaluators import shapes
 
 FIELDS = dict(
@@ -67,3 +68,9 @@ def test_what_jumps_about_is_on_no_path(videos):
 def test_nothing_is_neither(videos):
   found = figures(videos, lambda video: jnp.full_like(video, -1))
   assert [found[name] for name in NAMES] == [0, 0, 0, 0] and found["likeness"] == 0
+
+
+def test_other_data_are_named(videos):
+  run = fakes.FakeRun(videos, tasks.generate(), lambda batch: batch["video"])
+  with pytest.raises(ConfigError, match="reads videos of the data moving_shapes"):
+    dict(shapes.make()(run, fakes.STATE))
