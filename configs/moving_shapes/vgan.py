@@ -3,8 +3,8 @@
   python -m vgjax.launch --config configs/moving_shapes/vgan.py --workdir runs/vgan
 
 The two-stream generator of arXiv:1609.02612: 32 frames of 64x64 from a vector of 100 numbers, with the
-paper's sparsity of the mask, over plain backgrounds. Critic, batch and Adam, which the paper has in common for
-both its generators, are those of dcgan3d.py. There are no published figures for this data. vgjax: not run at
+paper's sparsity of the mask, over plain backgrounds. Critic, batch and Adam, common to both of the
+paper's generators, are those of dcgan3d.py. There are no published figures for this data. vgjax: not run at
 full length.
 
 Variants:
