@@ -11,7 +11,11 @@ Variants:
   smoke  seconds on a CPU
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
+
+from vgjax import load_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -56,12 +60,9 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=10_000, batch_size=32)
-      config.models.generator.hidden = (128, 256, 256)
-      config.models.critic.channels = 32
-      config.evaluators.grid.every = 1000
-      config.evaluators.distribution.num_videos = 512
-      config.checkpoint.every = 1000
+      config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
+      config.data.update(size=16, time=8)
+      config.models.generator = dict(name="dense_generator", frames=8, latent=100, hidden=(128, 256, 256))
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(num_videos=8)

@@ -12,7 +12,11 @@ Variants:
   smoke  seconds on a CPU
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
+
+from vgjax import load_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -59,15 +63,10 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=6000, batch_size=16)
-      config.data.update(size=32)
-      config.models.generator.channels = 8
-      config.models.spatial_critic.channels = 32
-      config.models.temporal_critic.channels = 32
-      config.optim.generator.ema = 0.999
-      config.evaluators.grid.every = 1000
-      config.evaluators.distribution.num_videos = 512
-      config.checkpoint.every = 1000
+      config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
+      config.data.label = "shape_motion"
+      config.models.generator = dict(name="dvdgan", latent=120, channels=8, classes=72)
+      config.models.critic.classes = config.models.image_critic.classes = 72
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=8, time=3, num_videos=8)

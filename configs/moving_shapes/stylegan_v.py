@@ -16,7 +16,11 @@ Variants:
   smoke  seconds on a CPU
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
+
+from vgjax import load_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -55,13 +59,9 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=6000, batch_size=16)
-      config.data.update(size=32)
-      config.models.generator.update(content=64, motion=64, waves=32, channels=16, widest=64)
-      config.models.critic.channels = 32
-      config.evaluators.grid.every = 1000
-      config.evaluators.distribution.num_videos = 512
-      config.checkpoint.every = 1000
+      narrow = dict(config.models.generator, content=64, motion=64, waves=32, channels=16, widest=64)
+      config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
+      config.models.generator = narrow
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, time=4, num_videos=8)

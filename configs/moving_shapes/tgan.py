@@ -11,7 +11,11 @@ Variants:
   smoke  seconds on a CPU
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
+
+from vgjax import load_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -48,15 +52,8 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=6000, batch_size=16)
-      config.data.update(size=32)
-      config.models.generator.channels = 32
-      config.models.critic.channels = 32
-      config.optim.generator.learning_rate = 5e-4
-      config.optim.critic.learning_rate = 5e-4
-      config.evaluators.grid.every = 1000
-      config.evaluators.distribution.num_videos = 512
-      config.checkpoint.every = 1000
+      config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
+      config.models.generator.name = "tgan"
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, time=8, num_videos=8)
