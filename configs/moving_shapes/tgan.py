@@ -53,7 +53,8 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
-      config.models.generator.name = "tgan"
+      config.steps = 4000
+      config.models.generator.update(name="tgan", channels=16)
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, time=8, num_videos=8)
