@@ -2,9 +2,9 @@
 
   python -m vgjax.launch --config configs/moving_shapes/dcgan2d.py --workdir runs/dcgan2d
 
-Data, critics, loss and optimizers are those of mocogan.py: what that gains over this it gains by its recurrent
-network. One frame knows nothing of the next, so shapes cannot move along a path, whatever the critic of videos
-asks for. There are no published figures for this data. vgjax: not run at full length.
+Data, critics, loss and optimizers are those of mocogan.py: what that gains over this it gains by its
+recurrent network. One frame knows nothing of the next, so shapes cannot move along a path, whatever the
+critic of videos asks for. There are no published figures for this data. vgjax: not run at full length.
 
 Variants, as mocogan.py's:
   cpu    half an hour on 2 cores (docs/results.md)
