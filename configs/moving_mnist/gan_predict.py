@@ -29,7 +29,7 @@ def get_config(variant: str = "") -> ConfigDict:
   config = ConfigDict(
     dict(
       seed=0,
-      steps=20_000,
+      steps=40_000,
       batch_size=16,
       dtype="float32",
       data=dict(
@@ -49,7 +49,7 @@ def get_config(variant: str = "") -> ConfigDict:
         name="gan",
         loss=dict(name="relativistic"),
         losses=dict(mse=1.0),
-        weights=dict(image_critic=0.02, video_critic=0.02),
+        weights=dict(image_critic=0.1, video_critic=0.1),
         penalty=dict(name="r1_r2", weight=1.0, every=4),
       ),
       optim=dict(
@@ -70,7 +70,7 @@ def get_config(variant: str = "") -> ConfigDict:
     )
   )  # fmt: skip
   if variant.startswith("cpu"):
-    config.steps = 1000
+    config.steps = 2000
     config.data.update(num_digits=1, size=32, digit_size=20)
     config.models.generator.update(spatial_channels=16, temporal_channels=128, temporal_blocks=4)
     config.models.image_critic.channels = 32
@@ -96,7 +96,7 @@ def get_config(variant: str = "") -> ConfigDict:
     raise ValueError(f'no variant "{variant}"; there are: mse, cpu_mse, cpu, smoke')
   if variant.endswith("mse"):
     del config.init_from
-    config.steps *= 3
+    config.steps = config.steps * 3 // 2
     config.models = dict(predictor=config.models.generator)
     config.method = dict(name="predictor", losses=dict(mse=1.0))
     config.optim = dict(predictor=dict(name="adam", learning_rate=1e-3, schedule=dict(name="onecycle")))
