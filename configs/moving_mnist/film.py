@@ -54,7 +54,8 @@ def get_config(variant: str = "") -> ConfigDict:
       config.models.predictor.update(
         levels=5, fusion_levels=4, sub_levels=3, channels=8, flow_channels=(16, 24, 32), flow_convs=2
       )
-      config.optim.predictor.update(learning_rate=1e-3, schedule=dict(name="onecycle"))
+      config.optim.predictor.learning_rate = 1e-3
+      config.optim.predictor.schedule = dict(name="onecycle")
       config.evaluators.frames.update(every=500, num_videos=256)
       config.evaluators.grid.every = 500
       config.checkpoint.every = 500

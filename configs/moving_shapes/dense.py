@@ -7,7 +7,7 @@ small ones are three pixels wide at this size. There are no published figures fo
 full length.
 
 Variants:
-  cpu    a quarter of the hidden units
+  cpu    a quarter of the hidden units; critics, loss and steps of dcgan3d.py:cpu; not run to its end
   smoke  seconds on a CPU
 """
 

@@ -8,7 +8,8 @@ of the generator, 8 frames for the spatial critic, half the size for the tempora
 There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    32x32 at a quarter of the channels, batches of 16
+  cpu    a quarter of the channels; data, critics (they read the class), loss and steps of dcgan3d.py:cpu,
+         fewer of them, to stay within half an hour on 2 cores; not run to its end
   smoke  seconds on a CPU
 """
 

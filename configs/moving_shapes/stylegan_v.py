@@ -12,7 +12,8 @@ one of three frames. Anchors are 4 frames apart, as these shapes turn within a f
 16. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    32x32 at a quarter of the channels, vectors of 64 numbers
+  cpu    a quarter of the channels, vectors of 64 numbers; data, critics, loss and steps of
+         dcgan3d.py:cpu, fewer of them, to stay within half an hour on 2 cores; not run to its end
   smoke  seconds on a CPU
 """
 

@@ -7,7 +7,8 @@ values of the critic clipped to 1 after every fifth update, and the scales of it
 them. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    32x32 at half the channels, ten times the learning rate
+  cpu    a narrower generator; data, critics, loss and steps of dcgan3d.py:cpu, fewer of them, to stay within
+         half an hour on 2 cores; not run to its end
   smoke  seconds on a CPU
 """
 
