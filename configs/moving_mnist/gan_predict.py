@@ -16,8 +16,8 @@ at full length.
 
 Variants:
   mse      by the mean squared error alone
-  cpu_mse  the same: one digit, 32x32, narrower networks; MINUTES minutes on 2 cores
-  cpu      what follows that, with critics: MORE minutes (docs/results.md)
+  cpu_mse  the same: one digit, 32x32, narrower networks; a quarter of an hour on 2 cores
+  cpu      what follows that, with critics: half an hour on one core (docs/results.md)
   smoke    seconds on a CPU; starts from nothing
 """
 
