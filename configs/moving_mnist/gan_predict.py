@@ -12,7 +12,7 @@ future is not known: the mean of all futures has the least squared error, and is
 seen blurred digits (Mathieu et al. 2016, arXiv:1511.05440; Lee et al. 2018, arXiv:1804.01523). The generator
 is SimVP v2; the image critic sees frames, the video critic the whole video, the given frames in their place.
 Critics learn as in moving_shapes/dcgan3d.py:cpu. There are no published figures for this pair. vgjax: not run
-at full length.
+at full length; `cpu` has a better LPIPS and FVD than as many steps of squared error alone, at 2 dB of PSNR.
 
 Variants:
   mse      by the mean squared error alone
