@@ -1,8 +1,8 @@
-"""A fully connected generator on tiny moving shapes, 8 frames of 16x16: a GAN without convolutions.
+"""A fully connected generator on tiny moving shapes, 16 frames of 16x16: a GAN without convolutions.
 
   python -m vgjax.launch --config configs/moving_shapes/dense.py --workdir runs/dense
 
-The generator's last layer alone has 6.3 million parameters; the critic is convolutional. Large shapes, since
+The generator's last layer alone has 12.6 million parameters; the critic is convolutional. Large shapes, since
 small ones are three pixels wide at this size. There are no published figures for this data. vgjax: not run at
 full length.
 
@@ -29,7 +29,7 @@ def get_config(variant: str = "") -> ConfigDict:
       data=dict(
         name="moving_shapes",
         size=16,
-        time=8,
+        time=16,
         background="black",
         text_length=0,
         sizes=("large",),
@@ -37,7 +37,7 @@ def get_config(variant: str = "") -> ConfigDict:
       ),
       task=dict(name="generate"),
       models=dict(
-        generator=dict(name="dense_generator", frames=8, latent=100, hidden=(256, 512, 1024)),
+        generator=dict(name="dense_generator", frames=16, latent=100, hidden=(256, 512, 1024)),
         critic=dict(name="critic3d", channels=64),
       ),
       method=dict(name="gan", loss=dict(name="nonsaturating")),
@@ -61,8 +61,8 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
-      config.data.update(size=16, time=8)
-      config.models.generator = dict(name="dense_generator", frames=8, latent=100, hidden=(128, 256, 256))
+      config.data.size = 16
+      config.models.generator = dict(name="dense_generator", frames=16, latent=100, hidden=(128, 256, 256))
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(num_videos=8)

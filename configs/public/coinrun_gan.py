@@ -8,9 +8,9 @@ without one. The recordings are those of `coinrun.py`, `data/coinrun.npz` with v
 made, set `data.action = True` and `conditions = ("action",)` of generator and critics. There are no published
 figures for this task. vgjax: not run at full length, on any hardware.
 
-Variants, as in `configs/moving_mnist/gan.py`; recordings keep their size, whatever the variant:
-  MODEL        16 or 32 frames, as that file; `dense` is meant for smaller pictures
-  MODEL-cpu    narrow
+Variants, as in `configs/moving_mnist/gan.py`:
+  MODEL        16 or 32 frames of 64x64, as that file; 16x16 for `dense`
+  MODEL-cpu    small and narrow
   MODEL-smoke  seconds on a CPU
 """
 
@@ -26,7 +26,9 @@ DIGITS = Path(__file__).parents[1] / "moving_mnist/gan.py"
 def get_config(variant: str = "") -> ConfigDict:
   variant = {"": "mocogan", "smoke": "mocogan-smoke"}.get(variant, variant)
   config = load_config(f"{DIGITS}:{variant}")
-  time = config.data.time
+  size, time = config.data.size, config.data.time
   with config.unlocked():
-    config.data = dict(name="arrays", path="data/coinrun.npz", action=False, time=time, clips_per_video=4)
+    config.data = dict(
+      name="arrays", path="data/coinrun.npz", action=False, size=size, time=time, clips_per_video=4
+    )
   return config

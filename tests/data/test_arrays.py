@@ -93,15 +93,35 @@ def test_what_is_not_compressed_is_mapped(tmp_path, video):
     assert isinstance(base, np.memmap)
 
 
-@pytest.mark.parametrize("time", [4, T])
+def test_size_scales_until_it_covers_and_takes_the_middle(tmp_path):
+  wide = np.zeros((V, T, 8, 16, 3), np.uint8)
+  wide[..., 4:8, :] = 200  # the left half of the middle square
+  np.save(tmp_path / "a.npy", wide)
+  np.save(tmp_path / "b.npy", wide.transpose(0, 1, 3, 2, 4))  # another size, which `size` makes one
+  with pytest.raises(DataError, match=r"config\.data\.size scales"):
+    make(tmp_path)
+  for split in ("train", "valid"):
+    source = make(tmp_path, split, size=4, valid_fraction=0.5)
+    for example in (source.example(k, rng(k)) for k in range(len(source))):
+      video = example["video"]
+      assert video.shape == (4, 4, 4, 3) and video.dtype == np.uint8
+      video = video if video[0, 0, 0, 0] == video[0, 3, 0, 0] else video.swapaxes(1, 2)
+      assert (video[:, :, :2] > 150).all() and (video[:, :, 2:] < 50).all()
+    assert source.card()["resolution"] == [4, 4, 3] and "center crop" in source.card()["resize"]
+  assert make(tmp_path / "a.npy", size=(8, 16)).example(0, rng(0))["video"].shape == (4, 8, 16, 3)
+  with pytest.raises(ConfigError, match="size"):
+    make(tmp_path, size=0)
+
+
+@pytest.mark.parametrize("time, size", [(4, None), (T, None), (4, 3)])
 @pytest.mark.parametrize("transforms", [(), ("jitter",)])
 @pytest.mark.parametrize("split", ["train", "valid"])
 @pytest.mark.parametrize("files", [1, 2])
-def test_a_batch_equals_its_examples(tmp_path, video, time, transforms, split, files):
+def test_a_batch_equals_its_examples(tmp_path, video, time, size, transforms, split, files):
   for number in range(files):
     action = np.arange(V * T).reshape(V, T) * (number + 1)
     np.savez(tmp_path / f"{number}.npz", video=video[:: 1 - 2 * number], label=np.arange(V), action=action)
-  options = dict(valid_fraction=0.5, transforms=transforms, action=True, label=True, time=time)
+  options = dict(valid_fraction=0.5, transforms=transforms, action=True, label=True, time=time, size=size)
   source = pickle.loads(pickle.dumps(make(tmp_path, split, clips_per_video=2, **options)))
   indices, seeds = [0, len(source) - 1, 1, 0], [(3, k) for k in range(4)]
   found = source.batch(indices, [np.random.default_rng(seed) for seed in seeds])

@@ -10,8 +10,8 @@ are unpacked into memory once. `axes` names the axes of the array by their first
 
 An `.npz` may hold `label` [videos] and `action` [videos, time] or [videos, time, dims] beside `video`.
 
-The videos are uint8 and keep their size. The loader asks for a batch at once (`batch`): its clips are copied
-once, from the file to their place in the batch.
+The videos are uint8 and keep their size, unless `size` names another. The loader asks for a batch at once
+(`batch`): clips that are not changed are copied once, from the file to their place in the batch.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def make(
   path: str,
   time: int = 16,
   stride: int = 1,
+  size: int | tuple[int, int] | None = None,
   axes: str | None = None,
   key: str | None = None,
   action: bool = False,
@@ -65,6 +66,8 @@ def make(
     path: a `.npy` or `.npz` file, or a folder of them; `train/`, `valid/` and `test/` below it are splits.
     time: frames in a clip.
     stride: every how many-th frame.
+    size: height and width (one number: both). A frame is scaled with antialiasing, keeping its shape, until
+      it covers them, and its middle is taken. None keeps the frames as they are.
     axes: the array's axes; None takes "vthwc", "vthw" or "thw" by their number, and "thwc" for four of which
       the last is 1 or 3.
     key: the array of an `.npz` that holds the videos; None takes the first that is there of "video",
@@ -86,8 +89,9 @@ def make(
   del seed
   if split not in SPLITS:
     raise ConfigError(f"arrays has the splits {', '.join(SPLITS)}, not {split!r}.")
-  if min(time, stride, clips_per_video) < 1:
-    raise ConfigError("arrays: time, stride and clips_per_video must be at least 1.")
+  size = (size, size) if isinstance(size, int) else size
+  if min(time, stride, clips_per_video, *(size or ())) < 1:
+    raise ConfigError("arrays: time, stride, size and clips_per_video must be at least 1.")
   if axes is not None and (
     set(axes) - set("vthwc") or len(set(axes)) < len(axes) or not {*"thw"} <= set(axes)
   ):
@@ -95,7 +99,7 @@ def make(
   root = pathlib.Path(path).expanduser()
   names = _find(root)
   files = {name: File(str(root / name) if name else str(root), axes, key, action, label) for name in names}
-  _check_alike(files)
+  _check_alike(files, size)
   videos: list[tuple[str, int]] = []
   short = 0
   for name, file in files.items():
@@ -118,6 +122,7 @@ def make(
     split=split,
     time=time,
     stride=stride,
+    size=size,
     files=tuple(files[name] for name in used),
     videos=table,
     clips_per_video=clips_per_video,
@@ -137,6 +142,7 @@ class Arrays:
   split: str
   time: int
   stride: int
+  size: tuple[int, int] | None
   files: tuple[File, ...]
   videos: np.ndarray
   clips_per_video: int
@@ -150,6 +156,8 @@ class Arrays:
     arrays, number, room = self._find(index)
     part = self._part(index, room, rng)
     example = {name: self._cut(name, array, number, part).copy() for name, array in arrays.items()}
+    if self.size:
+      example["video"] = transforms_lib.cover(example["video"], self.size)
     return transforms_lib.apply(self.transforms, example, rng)
 
   def batch(self, indices: Sequence[int], rngs: Sequence[np.random.Generator]) -> dict[str, np.ndarray]:
@@ -157,7 +165,7 @@ class Arrays:
 
     A generator of `rngs` is only asked for where something is drawn.
     """
-    if self.transforms or len(self.files) > 1:
+    if self.size or self.transforms or len(self.files) > 1:
       made = [self.example(index, rngs[row]) for row, index in enumerate(indices)]
       return {name: np.stack([example[name] for example in made]) for name in made[0]}
     arrays = self.files[0].arrays
@@ -178,6 +186,7 @@ class Arrays:
 
   def card(self) -> dict[str, Any]:
     """What a protocol card says of this data."""
+    frame = self.files[0].arrays["video"].shape[2:]
     return dict(
       dataset="arrays",
       folder=pathlib.Path(self.root).resolve().name,
@@ -187,8 +196,8 @@ class Arrays:
       contents=hashlib.sha256(self._contents().encode()).hexdigest()[:16],
       frames=self.time,
       stride=self.stride,
-      resolution=list(self.files[0].arrays["video"].shape[2:]),
-      resize="none",
+      resolution=[*(self.size or frame[:2]), frame[2]],
+      resize="bicubic with antialiasing until it covers, then center crop" if self.size else "none",
     )
 
   def fingerprint(self) -> str:
@@ -264,14 +273,19 @@ def _find(root: pathlib.Path) -> list[str]:
   return sorted(names, key=natural_key)
 
 
-def _check_alike(files: Mapping[str, File]) -> None:
-  """All files give examples of the same shapes."""
+def _check_alike(files: Mapping[str, File], size: object) -> None:
+  """All files give examples of the same shapes, which `size` sees to for frames."""
   first: tuple[str, Any] | None = None
   for file in files.values():
     shape = {name: (array.shape[2:], array.dtype) for name, array in file.arrays.items()}
+    if size:
+      shape["video"] = shape["video"][0][2:], shape["video"][1]
     first = first or (file.path, shape)
     if shape != first[1]:
-      raise DataError(f"{file.path}: its videos are {shape}, and those of {first[0]} are {first[1]}.")
+      raise DataError(
+        f"{file.path}: its videos are {shape}, and those of {first[0]} are {first[1]}. config.data.size "
+        "scales all frames to one size."
+      )
 
 
 def _divide(

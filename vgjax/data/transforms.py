@@ -195,6 +195,15 @@ def scale_video(video: np.ndarray, size: tuple[int, int]) -> np.ndarray:
   return np.stack(frames)[..., None] if grey else np.stack(frames)
 
 
+def cover(video: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """Scales frames, keeping their shape, until they cover `size`, and takes their middle; as `scale_video`."""
+  height, width = video.shape[1:3]
+  scale = max(size[0] / height, size[1] / width)
+  video = scale_video(video, (max(size[0], round(height * scale)), max(size[1], round(width * scale))))
+  y, x = (video.shape[1] - size[0]) // 2, (video.shape[2] - size[1]) // 2
+  return video[:, y : y + size[0], x : x + size[1]]
+
+
 def _fits(video: np.ndarray, height: int, width: int, name: str) -> np.ndarray:
   if height > video.shape[1] or width > video.shape[2]:
     raise ValueError(
