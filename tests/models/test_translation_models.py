@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vgjax.models import cyclegan_resnet, pix2pix_unet
-from vgjax.models.layers import frames
+from vgjax.models.layers import frames, norm
 
 KEY = jax.random.key(0)
 UNET, RESNET = dict(channels=2, levels=3), dict(channels=2, blocks=1)
@@ -187,7 +187,7 @@ def test_instance_norm(shape):
   x[0, ..., 1] = 7.3  # flat: it becomes 0, not noise
   axes = tuple(range(1, x.ndim - 1))
   wanted = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
-  found = np.asarray(frames.instance_norm(jnp.asarray(x)))
+  found = np.asarray(norm.instance_norm(jnp.asarray(x)))
   np.testing.assert_allclose(found[..., 2:], wanted[..., 2:], atol=1e-5)
   np.testing.assert_allclose(found[1:], wanted[1:], atol=1e-5)
   assert np.abs(found[0, ..., 1]).max() < 1e-2

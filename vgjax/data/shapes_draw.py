@@ -120,7 +120,7 @@ def render(
   """
   video = np.empty((time, size, size, 3), np.uint8)
   video[:] = draw_background(background, background_id, size)
-  swell = scale * (np.ones(time) if rhythm is None else pulse(rhythm, time))
+  swell = scale * pulse(rhythm, time)
   for content, motion in zip(contents, motions, strict=True):
     _draw(video, content, track(motion, time, size), swell)
   return video

@@ -37,7 +37,7 @@ def flow(
     was in frame t; `valid`, float32 [time - 1, size, size], 1 where it holds. As
     `vgjax.metrics.temporal.warping_error` takes them.
   """
-  swell = scale * (np.ones(time) if rhythm is None else pulse(rhythm, time))
+  swell = scale * pulse(rhythm, time)
   grid = np.stack(np.meshgrid(np.arange(size), np.arange(size), indexing="ij"), axis=-1)
   shown = np.zeros((time, size, size), np.int32)  # 0 the background, k + 1 the shape k
   back = np.zeros((time - 1, size, size, 2), np.float32)

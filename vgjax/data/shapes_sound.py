@@ -53,8 +53,10 @@ def beats(rhythm: Rhythm, time: int) -> np.ndarray:
   return (_since(rhythm, time) == 0).astype(np.int32)
 
 
-def pulse(rhythm: Rhythm, time: int) -> np.ndarray:
-  """How much larger than at rest a shape is at each frame: [time], from 1 to 1.3."""
+def pulse(rhythm: Rhythm | None, time: int) -> np.ndarray:
+  """How much larger than at rest a shape is at each frame: [time], from 1 to 1.3; 1 without a rhythm."""
+  if rhythm is None:
+    return np.ones(time)
   return 1 + SWELL * 0.5 ** _since(rhythm, time)
 
 

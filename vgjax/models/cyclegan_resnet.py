@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from vgjax.models.layers import frames
-from vgjax.models.layers.frames import FrameConv, instance_norm, reflect
+from vgjax.models.layers.frames import FrameConv, reflect
+from vgjax.models.layers.norm import instance_norm
 
 Array = Any
 

@@ -23,9 +23,8 @@ from flax import linen as nn
 
 from vgjax.models.layers.conditions import Conditions
 from vgjax.models.layers.conv import Conv
-from vgjax.models.layers.frames import instance_norm
 from vgjax.models.layers.grow import near_one
-from vgjax.models.layers.norm import BatchNorm
+from vgjax.models.layers.norm import BatchNorm, instance_norm
 from vgjax.models.layers.verdict import Verdict
 
 Array = Any

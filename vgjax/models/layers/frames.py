@@ -81,17 +81,3 @@ def reflect(x: Array, border: int) -> Array:
   """A border of height and width in which the picture is mirrored, without its last row or column twice."""
   pad = [(0, 0)] * (x.ndim - 3) + [(border, border)] * 2 + [(0, 0)]
   return jnp.pad(x, pad, mode="reflect")
-
-
-def instance_norm(x: Array, epsilon: float = 1e-5) -> Array:
-  """Mean 0 and variance 1 of each channel of each frame, or video: all axes but the first and the last.
-
-  Without scale and bias, as CycleGAN has it (Ulyanov et al. 2016, arXiv:1607.08022). What `fold` left a video
-  is normalised over its time too: frames that are normalised one by one flicker.
-  """
-  axes = tuple(range(1, x.ndim - 1))
-  data = x.astype(jnp.float32)
-  mean = jnp.mean(data, axes, keepdims=True)
-  # Not the mean of squares less the squared mean, which loses the small variance of an almost flat frame.
-  var = jnp.mean(jnp.square(data - mean), axes, keepdims=True)
-  return ((data - mean) / jnp.sqrt(var + epsilon)).astype(x.dtype)

@@ -112,10 +112,26 @@ class GroupNorm(nn.Module):
     return (x * scale + shift).astype(self.dtype)
 
 
-class InstanceNorm(nn.Module):
-  """Instance normalisation with a learned scale and bias: mean and variance of each channel of each example.
+def instance_norm(x: Array, epsilon: float = 1e-5) -> Array:
+  """Mean 0 and variance 1 of each channel of each frame, or video: all axes but the first and the last.
 
-  Ulyanov et al. 2016, arXiv:1607.08022. `frames.instance_norm` is the one without parameters.
+  Without scale and bias, as CycleGAN has it (Ulyanov et al. 2016, arXiv:1607.08022). A video is normalised
+  over its time too: frames that are normalised one by one flicker.
+
+  Args:
+    x: [batch, *spatial, channels]; the result has its shape and type.
+    epsilon: added to the variance.
+  """
+  axes = tuple(range(1, x.ndim - 1))
+  data = x.astype(jnp.float32)
+  mean = jnp.mean(data, axes, keepdims=True)
+  # Not the mean of squares less the squared mean, which loses the small variance of an almost flat map.
+  var = jnp.mean(lax.square(data - mean), axes, keepdims=True)
+  return ((data - mean) * lax.rsqrt(var + epsilon)).astype(x.dtype)
+
+
+class InstanceNorm(nn.Module):
+  """`instance_norm` with a learned scale and bias.
 
   Attributes:
     epsilon: added to the variance; 1.001e-5 is the least that TensorFlow's fused normalisation takes.
@@ -130,10 +146,4 @@ class InstanceNorm(nn.Module):
     """Normalises x [batch, *spatial, channels]; the result has its shape."""
     scale = self.param("scale", nn.initializers.ones, (x.shape[-1],), jnp.float32)
     bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],), jnp.float32)
-    axes = tuple(range(1, x.ndim - 1))
-    data = x.astype(jnp.float32)
-    mean = jnp.mean(data, axes, keepdims=True)
-    # Not the mean of squares less the squared mean, which loses the small variance of an almost flat map.
-    var = jnp.mean(lax.square(data - mean), axes, keepdims=True)
-    scale = scale * lax.rsqrt(var + self.epsilon)
-    return ((data - mean) * scale + bias).astype(self.dtype)
+    return (instance_norm(x.astype(jnp.float32), self.epsilon) * scale + bias).astype(self.dtype)
