@@ -60,6 +60,8 @@ def saturating(*, smooth=0.0):
 def least_squares(*, smooth=0.0):
   """Squared distance to 1 for real, to 0 for made videos."""
 
+  _check_smooth(smooth)
+
   def critic(real, fake):
     return (_mean(jnp.square(real - (1.0 - smooth))) + _mean(jnp.square(fake))) / 2
 
@@ -90,12 +92,19 @@ def relativistic():
 
 
 def _cross_entropy(smooth):
+  _check_smooth(smooth)
+
   def critic(real, fake):
     # -(1 - smooth) log p - smooth log(1 - p), with p = sigmoid(real)
     right = _mean(jax.nn.softplus(-real) + smooth * real)
     return right + _mean(jax.nn.softplus(fake))
 
   return critic
+
+
+def _check_smooth(smooth):
+  if not 0 <= smooth < 1:
+    raise ValueError(f"smooth is {smooth}; it must be at least 0 and less than 1")
 
 
 def _mean(x):

@@ -2,12 +2,14 @@
 
 With few videos a critic learns them by heart. Augmenting what it sees, and letting the gradient pass to the
 generator, prevents that without the generator learning the augmentation (Zhao et al. 2020, DiffAugment,
-arXiv:2006.10738). Each video is changed in one way over all its frames, so that motion stays motion.
+arXiv:2006.10738). Each video is changed in one way over all its frames, so that motion stays motion, and the
+hint and the mask that a critic of translations sees are changed with it.
 
   config.method.augment = ("color", "translation", "cutout")
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +20,22 @@ from vgjax.types import Array
 __all__ = ["color", "cutout", "flip", "translation"]  # the names for config.method.augment
 
 
-def make(names: Sequence[str]) -> Callable[[Array, Array], Array]:
-  """`(video, rng) -> video`: the functions of these names one after the other.
+class View(NamedTuple):
+  """What a critic sees.
 
-  Videos are `[batch, time, height, width, channels]`, in [-1, 1].
+  Attributes:
+    video: [batch, time, height, width, channels], in [-1, 1].
+    hint: the same shape; 0 where nothing is given.
+    mask: [batch, time, height, width, 1], 1 where the hint is exact.
+  """
+
+  video: Array
+  hint: Array
+  mask: Array
+
+
+def make(names: Sequence[str]) -> Callable[[View, Array], View]:
+  """`(view, rng) -> view`: the functions of these names one after the other.
 
   Raises:
     ConfigError: an unknown name.
@@ -29,54 +43,68 @@ def make(names: Sequence[str]) -> Callable[[Array, Array], Array]:
   known = {name: globals()[name] for name in __all__}
   functions = [configs.pick(known, name, "config.method.augment") for name in names]
 
-  def augment(video, rng):
+  def augment(view, rng):
     for function, key in zip(functions, jax.random.split(rng, max(len(functions), 1))):
-      video = function(video, key)
-    return video
+      view = function(view, key)
+    return view
 
   return augment
 
 
-def color(video, rng):
+def color(view, rng):
   """Brightness by up to a quarter of the range, saturation by 0 to 2, contrast by 0.5 to 1.5."""
-  draws = [jax.random.uniform(key, (len(video), 1, 1, 1, 1)) for key in jax.random.split(rng, 3)]
+  draws = [jax.random.uniform(key, (len(view.video), 1, 1, 1, 1)) for key in jax.random.split(rng, 3)]
   bright, saturated, contrast = draws
-  video = video + (bright - 0.5)
-  grey = jnp.mean(video, axis=-1, keepdims=True)
-  video = (video - grey) * (2 * saturated) + grey
-  middle = jnp.mean(video, axis=(1, 2, 3, 4), keepdims=True)
-  return (video - middle) * (contrast + 0.5) + middle
+
+  def tone(video):
+    video = video + (bright - 0.5)
+    grey = jnp.mean(video, axis=-1, keepdims=True)
+    return (video - grey) * (2 * saturated) + grey
+
+  video = tone(view.video)
+  middle = jnp.mean(video, axis=(1, 2, 3, 4), keepdims=True)  # the hint's too: what is given stays the same
+  stretch = lambda video: (video - middle) * (contrast + 0.5) + middle
+  return view._replace(video=stretch(video), hint=stretch(tone(view.hint)))
 
 
-def translation(video, rng, *, ratio=0.125):
-  """A shift by up to an eighth of each side, black (-1) coming in."""
-  height, width = video.shape[2:4]
+def translation(view, rng, *, ratio=0.125):
+  """A shift by up to an eighth of each side; black (-1) comes in, which is not given."""
+  height, width = view.video.shape[2:4]
   reach = [round(side * ratio) for side in (height, width)]
   down, right = (
-    jax.random.randint(key, (len(video),), -limit, limit + 1)
+    jax.random.randint(key, (len(view.video),), -limit, limit + 1)
     for key, limit in zip(jax.random.split(rng), reach)
   )
   # Products with shifted identities: no gather, whose gradient would scatter.
-  rows = jax.nn.one_hot(jnp.arange(height) - down[:, None], height, dtype=video.dtype)
-  columns = jax.nn.one_hot(jnp.arange(width) - right[:, None], width, dtype=video.dtype)
-  moved = jnp.einsum("byh,bthwc->btywc", rows, video + 1)
-  return jnp.einsum("bxw,btywc->btyxc", columns, moved) - 1
+  rows = jax.nn.one_hot(jnp.arange(height) - down[:, None], height, dtype=view.video.dtype)
+  columns = jax.nn.one_hot(jnp.arange(width) - right[:, None], width, dtype=view.video.dtype)
+
+  def move(video):
+    moved = jnp.einsum("byh,bthwc->btywc", rows, video)
+    return jnp.einsum("bxw,btywc->btyxc", columns, moved)
+
+  return View(move(view.video + 1) - 1, move(view.hint + 1) - 1, move(view.mask))
 
 
-def cutout(video, rng, *, ratio=0.5):
-  """A square of half of each side becomes mid-grey (0), anywhere, also partly outside."""
-  height, width = video.shape[2:4]
+def cutout(view, rng, *, ratio=0.5):
+  """A square of half of each side becomes mid-grey (0), anywhere, also partly outside; it is not given."""
+  height, width = view.video.shape[2:4]
   kept = []
   for key, side in zip(jax.random.split(rng), (height, width)):
     length = round(side * ratio)
-    start = jax.random.randint(key, (len(video), 1), -(length // 2), side + 1 - length // 2 - length % 2)
+    start = jax.random.randint(key, (len(view.video), 1), -(length // 2), side + 1 - length // 2 - length % 2)
     place = jnp.arange(side)
     kept.append((place >= start) & (place < start + length))
   hole = kept[0][:, :, None] & kept[1][:, None, :]
-  return video * (1 - hole[:, None, :, :, None].astype(video.dtype))
+  keep = 1 - hole[:, None, :, :, None].astype(view.video.dtype)
+  return View(*(part * keep for part in view))
 
 
-def flip(video, rng):
-  """Half of the videos are mirrored left to right."""
-  mirrored = jax.random.bernoulli(rng, 0.5, (len(video), 1, 1, 1, 1))
-  return jnp.where(mirrored, video[:, :, :, ::-1], video)
+def flip(view, rng):
+  """A quarter of the videos are mirrored left to right.
+
+  Of half of them a critic could not say which way round they are: a generator that mirrors all would look the
+  same as one that mirrors none (Karras et al. 2020, arXiv:2006.06676, section 3.1).
+  """
+  mirrored = jax.random.bernoulli(rng, 0.25, (len(view.video), 1, 1, 1, 1))
+  return View(*(jnp.where(mirrored, part[:, :, :, ::-1], part) for part in view))

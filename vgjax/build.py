@@ -10,6 +10,7 @@ that module's `make` (or fields of its `Module`):
 A dotted name ("my_project.my_model") reaches code outside vgjax.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ def _build(
   configs.check(Logger, log, 2, where="config.log", fixed=("start", "total"))
   configs.check(Checkpoints, checkpoint, 1, where="config.checkpoint", fixed=("read_only",))
   _check_best(checkpoint.get("best"), evaluators)
+  optimizers = _optimizers(optim, built_method.losses, steps)
+  _check_lazy(built_method.lazy, optimizers)
   run = Run(
     config=plain,
     workdir=Path(workdir).absolute() if workdir is not None else None,
@@ -85,7 +88,7 @@ def _build(
     models=networks,
     method=built_method,
     task=build_task(task),
-    optimizers=_optimizers(optim, built_method.losses, steps),
+    optimizers=optimizers,
     evaluators={name: _evaluator(name, part) for name, part in evaluators.items()},
     open_split=_opener(data),
     seed=seed,
@@ -133,6 +136,17 @@ def _optimizers(parts, losses, steps):
     branch: configs.call(optim.make, part, where=f"config.optim.{branch}", steps=steps, branch=branch)
     for branch, part in parts.items()
   }
+
+
+def _check_lazy(lazy, optimizers):
+  """A part of a loss that counts n times on each n-th step must meet one in n of the branch's updates."""
+  for branch, n in lazy.items():
+    every = optimizers[branch].every
+    if (common := math.gcd(n, every)) > 1:
+      raise ConfigError(
+        f"config.optim.{branch}.every = {every} and the {n} of config.method.penalty.every have the divisor"
+        f" {common} in common, so the penalty would count {common} times too much; take {n + 1} or 1 instead"
+      )
 
 
 def _evaluator(name, part) -> PlannedEvaluator:

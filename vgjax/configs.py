@@ -24,6 +24,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
   return f"{hint}: {', '.join(known) or 'none'}"
 
 
+def is_refusal(error: ValueError) -> bool:
+  """Whether vgjax's own code raised this, so that its text is meant for a reader; no library's did."""
+  trace = error.__traceback__
+  while trace and trace.tb_next:
+    trace = trace.tb_next
+  return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("vgjax.")
+
+
 def pick(table: Mapping[str, Any], name: Any, where: str) -> Any:
   """`table[name]`, or an error that names the nearest key."""
   if name not in table:

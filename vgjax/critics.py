@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from vgjax import augment as augmentation
-from vgjax import configs, rollout
+from vgjax import configs, health, rollout
 from vgjax.adversarial import Game
+from vgjax.augment import View
 from vgjax.errors import ConfigError
 from vgjax.penalties import Penalty
-from vgjax.types import Array, Aux, Batch, Model, Output, Params
+from vgjax.types import Array, Aux, Batch, Loss, Method, Model, Output, Params
 
 USES = ("real", "fake", "penalty")  # what a critic needs a random key for
+Look = Callable[[View, Array, Array], View]  # (what there is to be seen, rng, step) -> what is seen
 Judge = Callable[..., Output]  # (params, name, video, batch, rng, step) -> Output with a Verdict
 
 
@@ -31,7 +33,7 @@ def split(models: Mapping[str, Model], method: str) -> tuple[Model, dict[str, Mo
     ConfigError: one of them is missing, or a model is neither.
   """
   critics = {name: model for name, model in models.items() if name != "generator"}
-  named = all(name == "critic" or name.endswith("_critic") for name in critics)
+  named = all(map(is_critic, critics))
   if "generator" not in models or not critics or not named:
     raise ConfigError(
       f"the method {method} has the model `generator` and critics, `critic` or names that end in `_critic`;"
@@ -48,14 +50,44 @@ def init(critics: Mapping[str, Model], rngs: Iterable[Array], batch: Batch) -> P
   return params
 
 
-def judges(critics: Mapping[str, Model], view: Callable[..., tuple[Array, Array]]) -> Judge:
+def method(
+  init: Callable[[Array, Batch], Params],
+  losses: dict[str, Loss],
+  sample: Callable[[Params, Batch, Array], Array],
+  critics: Mapping[str, Model],
+  penalise: Penalty | None,
+) -> Method:
+  """A method with critics: one that is watched, and whose penalty, if there is one, is sound."""
+
+  def checked(rng, batch):
+    params = init(rng, batch)
+    for name in critics if penalise else ():
+      stats = jax.tree.leaves_with_path(params.get(f"{name}_stats", {}))
+      if any(path[-1].key == "var" for path, _ in stats):
+        raise ConfigError(
+          f"config.models.{name} has batch normalisation: other videos are seen in a video's score, so its"
+          ' gradient cannot be penalised. Set norm = "none", "instance" or "spectral" there, or'
+          " config.method.penalty = None."
+        )
+    return params
+
+  lazy = dict.fromkeys(critics, penalise.every) if penalise else {}
+  return Method(checked, losses, sample, lambda: health.Monitor(sorted(critics)), lazy)
+
+
+def is_critic(name: str) -> bool:
+  """Whether this is a critic's name: `critic`, or one that ends in `_critic`."""
+  return name == "critic" or name.endswith("_critic")
+
+
+def judges(critics: Mapping[str, Model], look: Look) -> Judge:
   """What critics say of videos `[batch, time, height, width, channels]` made for a batch."""
 
   def judge(params, name, video, batch, rng, step):
-    rng_view, rng_critic = jax.random.split(rng)
-    video, hint = view(video, batch["hint"], rng_view, step)
+    rng_look, rng_critic = jax.random.split(rng)
+    view = look(View(video, batch["hint"], batch["mask"]), rng_look, step)
     options = rollout.beside(critics[name], batch)
-    return critics[name].apply(params, video, hint, batch["mask"], train=True, rng=rng_critic, **options)
+    return critics[name].apply(params, *view, train=True, rng=rng_critic, **options)
 
   return judge
 
@@ -66,8 +98,8 @@ def keys(rng: Array, makers: Iterable[str], critics: Iterable[str]) -> dict[Any,
   return dict(zip(names, jax.random.split(rng, len(names))))
 
 
-def view(names: Sequence[str], noise: Mapping[str, Any] | None) -> Callable[..., tuple[Array, Array]]:
-  """How critics see videos: `(video, hint, rng, step) -> (video, hint)`.
+def look(names: Sequence[str], noise: Mapping[str, Any] | None) -> Look:
+  """How critics see videos.
 
   Args:
     names: of `vgjax.augment`.
@@ -76,15 +108,16 @@ def view(names: Sequence[str], noise: Mapping[str, Any] | None) -> Callable[...,
   change = augmentation.make(names)
   fading = None if noise is None else configs.call(_noise, noise, where="config.method.noise")
 
-  def view(video, hint, rng, step):
+  def look(view, rng, step):
     rng_augment, rng_noise = jax.random.split(rng)
     if names:
-      video, hint = change(video, rng_augment), change(hint, rng_augment)
+      view = change(view, rng_augment)
     if fading is not None:
-      video = video + fading(step) * jax.random.normal(rng_noise, video.shape)
-    return video, hint
+      noise = fading(step) * jax.random.normal(rng_noise, view.video.shape)
+      view = view._replace(video=view.video + noise)
+    return view
 
-  return view
+  return look
 
 
 def loss(
@@ -120,8 +153,10 @@ def loss(
   if penalise is not None:
     rng_penalty, rng_seen = jax.random.split(rngs["penalty"])
     score = lambda video: judge(video, rng_seen).value.scores
-    metrics["penalty"] = penalise(score, real, fake, rng_penalty, step)
-    total += metrics["penalty"]
+    term = penalise(score, real, fake, rng_penalty, step)
+    total += term
+    # As it is, not as often as it counts; a blank where it is not due.
+    metrics["penalty"] = jnp.where(step % penalise.every == 0, term / penalise.every, jnp.nan)
   # Of real and of made videos; the generator's loss sees the critic as it was, so this is shared with it.
   writes = jax.tree.map(lambda a, b: (a + b) / 2, seen.writes, judged.writes)
   return total, Aux(metrics, writes)
@@ -211,6 +246,8 @@ def weight(losses: Mapping[str, float], name: str) -> float:
 
 
 def _noise(*, std=0.1, until=10_000):
+  if std < 0 or until < 1:
+    raise ValueError(f"std is {std} and until is {until}; they must be at least 0 and 1")
   return lambda step: std * jnp.maximum(0.0, 1.0 - step / until)
 
 

@@ -2,8 +2,9 @@
 
 `measure` gives two numbers of a batch, both 1 for real videos: `motion`, how much made videos change from
 frame to frame, and `spread`, how much they differ from each other, as shares of the real ones'. `Monitor`
-reads these, the critics' accuracies and the gradients' norms as they are logged, and says what is wrong when
-it has been so for a while, and what usually helps.
+reads these, the critics' accuracies and the gradients' norms as they are logged, and the recall of an
+evaluator `distribution` that runs while training, and says what is wrong when it has been so for a while, and
+what usually helps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,14 @@ ADVICE = {
   "collapse": (
     "the videos are nearly all alike (they differ {number:.0%} as much as real ones): mode collapse.",
     "a config.optim.generator.learning_rate that is a fifth of the critics',"
-    ' penalty=dict(name="r1"), a critic with norm="spectral", a larger batch; often the last checkpoint'
-    " before is the one to go back to.",
+    ' a critic with norm="spectral", or norm="none" and penalty=dict(name="r1"), a larger batch; often the'
+    " last checkpoint before is the one to go back to.",
+  ),
+  "narrow": (
+    "{number:.0%} of real videos lie among the made ones ({branch}): many kinds are never made; early on this"
+    " passes.",
+    'a critic with norm="none" and penalty=dict(name="r1"), augment=("color", "translation"), a larger'
+    " batch.",
   ),
   "frozen": (
     "the videos stand still (they change {number:.0%} as much as real ones).",
@@ -33,11 +40,12 @@ ADVICE = {
   ),
   "wins": (
     "the {branch} is right about {number:.0%} of all videos: it has little left to teach.",
-    'augment=("color", "translation", "cutout"), noise=dict(std=0.1), penalty=dict(name="r1"), a smaller'
-    " config.optim.{branch}.learning_rate, loss=dict(name=..., smooth=0.1).",
+    'augment=("color", "translation", "cutout"), noise=dict(std=0.1), a smaller'
+    ' config.optim.{branch}.learning_rate, norm="none" and a penalty ("r1", "r1_r2" if pairs are compared) or'
+    " more weight for it, smooth=0.1 where the loss takes it.",
   ),
   "blind": (
-    "the {branch} calls everything {word}: it has learnt nothing.",
+    "the {branch} {verdict}: it has learnt nothing.",
     "a larger config.optim.{branch}.learning_rate, a smaller penalty, more critic steps"
     " (config.optim.generator.every = 2).",
   ),
@@ -47,7 +55,7 @@ ADVICE = {
   ),
   "explodes": (
     "the gradient of the {branch} is {number:.0f} and growing.",
-    'config.optim.{branch}.clip = 10.0, a smaller learning rate, penalty=dict(name="r1").',
+    "config.optim.{branch}.clip = 10.0, a smaller learning rate, a critic with a penalty.",
   ),
 }
 
@@ -92,7 +100,8 @@ class Monitor:
     if self._looks < LOOKS:
       return None
     lines = []
-    for kind, branch, values in [*self._of_videos(), *self._of_critics(), *self._of_gradients(numbers)]:
+    found = [*self._of_videos(), *self._of_sets(numbers), *self._of_critics(), *self._of_gradients(numbers)]
+    for kind, branch, values in found:
       if self._looks - self._said.get((kind, branch), -AGAIN) >= AGAIN:
         self._said[kind, branch] = self._looks
         seen, helps = (text.format(branch=branch, **values) for text in ADVICE[kind])
@@ -109,14 +118,22 @@ class Monitor:
     if motion > 3:
       yield "flicker", "generator", {"number": motion}
 
+  def _of_sets(self, numbers):
+    for name, value in numbers.items():
+      if name.endswith("/recall") and value < 0.05:
+        yield "narrow", name, {"number": value}
+
   def _of_critics(self):
     for critic in self._critics:
-      pairs = self._means.get(f"{critic}/accuracy", 0.5)
-      real, fake = (self._means.get(f"{critic}/accuracy_{side}", pairs) for side in ("real", "fake"))
-      if min(real, fake) > 0.98:
-        yield "wins", critic, {"number": min(real, fake)}
-      elif max(real, fake) > 0.98 and min(real, fake) < 0.02:
-        yield "blind", critic, {"word": "real" if real > fake else "made"}
+      about = lambda name, other=None, critic=critic: self._means.get(f"{critic}/{name}", other)
+      right = [value for side in ("", "_real", "_fake") if (value := about(f"accuracy{side}")) is not None]
+      if right and min(right) > 0.98:
+        yield "wins", critic, {"number": min(right)}
+      elif len(right) == 2 and max(right) > 0.98 and min(right) < 0.02:
+        yield "blind", critic, {"verdict": f"calls everything {'real' if right[0] > right[1] else 'made'}"}
+      # Of pairs; of two equal scores none is larger. Without accuracies, means of scores are all there is.
+      elif right[0] < 0.25 if len(right) == 1 else not right and about("real", 1.0) <= about("fake", 0.0):
+        yield "blind", critic, {"verdict": "gives made videos no less than real ones"}
 
   def _of_gradients(self, numbers):
     for branch in (*self._critics, "generator"):

@@ -81,6 +81,8 @@ def main(argv: Sequence[str]) -> None:
     raise app.UsageError(f"what is {argv[1]!r}? Flags start with --")
   if _CONFIG.value is None:
     raise app.UsageError("--config is missing; or name the --workdir of a run that exists")
+  if _MODE.value != "sample" and (_CONTENT.value or _MOTION.value):
+    raise app.UsageError("--sample.content and --sample.motion go with --mode=sample")
   try:
     devices.initialize()
     _work(_CONFIG.value, _workdir())

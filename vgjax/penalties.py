@@ -16,6 +16,7 @@ Karras et al. 2020, arXiv:1912.04958).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,27 @@ from vgjax.types import Array
 __all__ = ["gradient", "r1", "r1_r2", "r2"]  # the names for config.method.penalty
 
 Score = Callable[[Array], Array]  # videos [batch, ...] -> scores [batch, ...]
-Penalty = Callable[[Score, Array, Array, Array, Array], Array]  # (score, real, fake, rng, step) -> scalar
+
+
+class Penalty(NamedTuple):
+  """A penalty, a term of a critic's loss: `(score, real, fake, rng, step) -> scalar`, 0 where it is not due.
+
+  Attributes:
+    value: `(score, real, fake, rng) -> scalar`, weighed.
+    every: it is due on the steps that this number divides, and counts as often there.
+  """
+
+  value: Callable[[Score, Array, Array, Array], Array]
+  every: int
+
+  def __call__(self, score: Score, real: Array, fake: Array, rng: Array, step: Array) -> Array:
+    def due(real, fake, rng):
+      return self.every * self.value(score, real, fake, rng)
+
+    if self.every == 1:
+      return due(real, fake, rng)
+    skip = lambda real, fake, rng: jnp.zeros((), jnp.float32)
+    return jax.lax.cond(step % self.every == 0, due, skip, real, fake, rng)
 
 
 def gradient(*, weight=10.0, norm=1.0, every=1):
@@ -36,7 +57,7 @@ def gradient(*, weight=10.0, norm=1.0, every=1):
     squares = _squared_gradient(score, real + share * (fake - real))
     return jnp.mean(jnp.square(jnp.sqrt(squares + 1e-12) - norm))  # sqrt has no gradient at 0
 
-  return _lazy(penalty, weight, every)
+  return _make(penalty, weight, every)
 
 
 def r1(*, weight=10.0, every=16):
@@ -46,7 +67,7 @@ def r1(*, weight=10.0, every=16):
     del fake, rng
     return jnp.mean(_squared_gradient(score, real)) / 2
 
-  return _lazy(penalty, weight, every)
+  return _make(penalty, weight, every)
 
 
 def r2(*, weight=10.0, every=16):
@@ -56,7 +77,7 @@ def r2(*, weight=10.0, every=16):
     del real, rng
     return jnp.mean(_squared_gradient(score, fake)) / 2
 
-  return _lazy(penalty, weight, every)
+  return _make(penalty, weight, every)
 
 
 def r1_r2(*, weight=10.0, every=16):
@@ -66,7 +87,7 @@ def r1_r2(*, weight=10.0, every=16):
     del rng
     return jnp.mean(_squared_gradient(score, real) + _squared_gradient(score, fake)) / 2
 
-  return _lazy(penalty, weight, every)
+  return _make(penalty, weight, every)
 
 
 def _squared_gradient(score, video):
@@ -80,17 +101,7 @@ def _squared_gradient(score, video):
   return jnp.sum(jnp.square(slope.astype(jnp.float32)), axis=tuple(range(1, slope.ndim))) / count
 
 
-def _lazy(penalty, weight, every) -> Penalty:
-  if every < 1:
-    raise ValueError(f"every must be at least 1, got {every}")
-
-  def lazy(score, real, fake, rng, step):
-    def due(real, fake, rng):
-      return weight * every * penalty(score, real, fake, rng)
-
-    if every == 1:
-      return due(real, fake, rng)
-    skip = lambda real, fake, rng: jnp.zeros((), jnp.float32)
-    return jax.lax.cond(step % every == 0, due, skip, real, fake, rng)
-
-  return lazy
+def _make(penalty, weight, every) -> Penalty:
+  if every < 1 or every != int(every):
+    raise ValueError(f"every is {every}; it must be a whole number, at least 1")
+  return Penalty(lambda *seen: weight * penalty(*seen), int(every))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from vgjax.errors import ConfigError
 from vgjax.types import Array, Batch, Model, Output, Params
 
-PER_VIDEO = ("label", "text")  # what a batch has once a video; anything else it has once a frame
+PER_VIDEO = ("label", "text")  # what a batch has once a video
 IN_TRAINING = ("truth", "follow_mask")  # what only training hands a model
 LATENT = "latent_"  # `batch["latent_content"]` is taken for the latent `content`, which is then not drawn
 
@@ -49,7 +49,7 @@ def make_video(
     mask: `[batch, time, height, width, 1]`, 1 where `hint` is exact.
     train: whether batch statistics, dropout and the model's own losses are those of training.
     rng: a key for dropout and for what is drawn, or None for a model that draws nothing.
-    beside: what else the model reads, by its keywords: arrays `[batch, time, ...]`, and those of `PER_VIDEO`.
+    beside: what else the model reads, by its keywords: arrays `[batch, time, ...]`, or one a video.
     latents: those of the model's latents that are not to be drawn: `[batch, ...]`.
 
   Returns:
@@ -62,7 +62,7 @@ def make_video(
   time = hint.shape[1]
 
   def call(index, hint, mask, piece):
-    options = {name: a if name in PER_VIDEO else a[:, piece] for name, a in padded.items()}
+    options = {name: a if is_per_video(name, a) else a[:, piece] for name, a in padded.items()}
     key = None if rng is None else rng if index == 0 else jax.random.fold_in(rng, index)
     if model.latents is not None:
       options["latents"] = _draw(model, key, hint, latents)
@@ -116,7 +116,7 @@ def beside(model: Model, batch: Batch) -> dict[str, Array]:
         f"the model reads `{name}`, and the data have none; a source that does is told so by its options"
         f" (`arrays`: config.data.{name} = True)"
       )
-    if name in PER_VIDEO:
+    if is_per_video(name, batch[name]):
       found[name] = batch[name]
       continue
     if batch[name].shape[1] < time:
@@ -126,6 +126,14 @@ def beside(model: Model, batch: Batch) -> dict[str, Array]:
       )
     found[name] = batch[name][:, :time]
   return found
+
+
+def is_per_video(name: str, array: Array) -> bool:
+  """Whether an array has an entry a video: a label, a text, an embedding, `[batch, width]` of floats.
+
+  Anything else that models read has one a frame.
+  """
+  return name in PER_VIDEO or (array.ndim == 2 and jnp.issubdtype(array.dtype, jnp.floating))
 
 
 def chosen_latents(model: Model, batch: Batch) -> dict[str, Array]:
@@ -146,7 +154,7 @@ def _draw(model, rng, hint, chosen):
 
 
 def _padded(name, array, model):
-  return array if name in PER_VIDEO else _fit(array, model.window)
+  return array if is_per_video(name, array) else _fit(array, model.window)
 
 
 def _fit(array, window):

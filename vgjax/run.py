@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vgjax import sharding, step
+from vgjax import configs, sharding, step
 from vgjax.data import loader
-from vgjax.errors import DataError
+from vgjax.errors import ConfigError, DataError
 from vgjax.optim import BranchOptimizer
 from vgjax.types import Array, Batch, Evaluator, Method, Model, Source, Task, TrainState
 
@@ -72,9 +72,18 @@ class Run:
 
   @functools.cached_property
   def shapes(self) -> TrainState:
-    """The state's shapes and types, without computing anything."""
+    """The state's shapes and types, without computing anything.
+
+    Raises:
+      ConfigError: a model refuses a value of its fields, or the videos.
+    """
     init = step.make_init(self.method, self.task, self.optimizers)
-    return jax.eval_shape(lambda batch: init(self.seed, batch), self._example_batch)
+    try:
+      return jax.eval_shape(lambda batch: init(self.seed, batch), self._example_batch)
+    except ValueError as error:
+      if not configs.is_refusal(error):
+        raise
+      raise ConfigError(f"config.models: {error}") from error
 
   @functools.cached_property
   def shardings(self) -> TrainState:

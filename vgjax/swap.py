@@ -26,6 +26,7 @@ from vgjax.sample import to_uint8, with_time
 from vgjax.types import Array, TrainState
 
 NAMES = ("content", "motion")
+LAST = 2**31  # codes are numbered below this
 _MOMENTS = 3  # frames of each video on the sheet
 
 
@@ -51,8 +52,10 @@ def parse(words: str, where: str) -> list[float]:
       f'{where} = "{words}" names no codes; write numbers, as 0,2,5, or 0:7 for 0 to 7, or 0:1:8 for eight'
       " from 0 to 1"
     ) from error
-  if not found or min(found) < 0:
-    raise ConfigError(f"{where} = {words!r}: codes are numbered from 0 upwards, and at least one is needed")
+  if not found or not all(0 <= number < LAST for number in found):
+    raise ConfigError(
+      f"{where} = {words!r}: codes are numbered from 0 to {LAST - 1}, and at least one is needed"
+    )
   return found
 
 

@@ -48,17 +48,17 @@ def train(run: Run) -> TrainState:
   stop = StopSignal()
   pending = collections.deque()  # metrics still on the device, oldest first
   evaluated: dict[str, float] = {}
-  watcher = run.method.watch() if run.method.watch else None
 
   def settle(ahead: int) -> None:
     while len(pending) > ahead:
-      _report(*pending.popleft(), run, logger, clock, watcher)
+      reporter.step(*pending.popleft())
 
   workdir.check_data(run, resumes=start > 0)
   if start:
     logger.say(f"resuming at step {start} of {run.steps}")
   batches = run.train_batches(start)
   clock = Clock(run.batch_size, batches)
+  reporter = _Reporter(run, logger, clock)
   try:
     for step in range(start + 1, run.steps + 1):
       state, metrics = run.update(state, next(batches))
@@ -73,6 +73,7 @@ def train(run: Run) -> TrainState:
           settle(0)
           with clock.paused():
             evaluated = evaluate(run, state, names=due, logger=logger).logged
+          reporter.figures |= evaluated
       if checkpoints and (step % checkpoints.every == 0 or stopping or step == run.steps):
         settle(0)  # never keep a state whose loss was not looked at
         checkpoints.save(state, run.config, evaluated)
@@ -91,28 +92,46 @@ def train(run: Run) -> TrainState:
   return state
 
 
-def _report(step: int, metrics: Any, run: Run, logger: logs.Logger, clock: Clock, watcher: Any) -> None:
-  """Reads one step's numbers from the device, checks them and hands them on."""
-  numbers = {name: float(value) for name, value in jax.device_get(metrics).items()}
-  losses = {}
-  for branch, optimizer in run.optimizers.items():
-    if (step - 1) % optimizer.every:  # this branch had no update: its numbers are blanks
-      numbers = {k: v for k, v in numbers.items() if not k.startswith(f"{branch}/")}
-      continue
-    losses[branch] = numbers[f"{branch}/loss"]
-    if not np.isfinite([losses[branch], numbers[f"{branch}/grad_norm"]]).all():
+class _Reporter:
+  """Reads the numbers of steps from the device, checks them and hands them on.
+
+  What is not computed at every step, as the penalty of a critic, is logged as it was when it last was.
+
+  Attributes:
+    figures: those of the latest evaluations while training.
+  """
+
+  def __init__(self, run: Run, logger: logs.Logger, clock: Clock):
+    self._run, self._logger, self._clock = run, logger, clock
+    self._watcher = run.method.watch() if run.method.watch else None
+    self._latest: dict[str, float] = {}
+    self.figures: dict[str, float] = {}
+
+  def step(self, step: int, metrics: Any) -> None:
+    """Numbers of a step, of which those are blank that are not computed at every step."""
+    now = {name: float(value) for name, value in jax.device_get(metrics).items()}
+    for branch, optimizer in self._run.optimizers.items():
+      if (step - 1) % optimizer.every == 0:
+        self._check(step, branch, now)
+    self._latest |= {name: value for name, value in now.items() if not np.isnan(value)}
+    clock, latest = self._clock, self._latest
+    clock.tick()
+    if step % self._logger.every == 0 or step == self._run.steps:
+      speed = {"videos_per_second": clock.videos_per_second, "input_wait": clock.input_wait}
+      self._logger.numbers(step, latest | speed)
+      if self._watcher and (text := self._watcher(step, latest | self.figures)):
+        self._logger.say(text)
+    if advice := clock.advice():
+      self._logger.say(advice)
+    losses = {branch: latest.get(f"{branch}/loss") for branch in self._run.optimizers}
+    shown = "  ".join(f"{branch} {loss:.4g}" for branch, loss in losses.items() if loss is not None)
+    self._logger.step(step, f"loss {shown}  {clock.videos_per_second:.3g} videos/s", clock.steps_per_second)
+
+  def _check(self, step, branch, numbers):
+    loss, norm = (numbers[f"{branch}/{name}"] for name in ("loss", "grad_norm"))
+    if not np.isfinite([loss, norm]).all():
       raise NonFiniteLoss(
-        f"step {step}: the loss of the branch {branch} is {losses[branch]} (gradient norm"
-        f" {numbers[f'{branch}/grad_norm']}). The last good checkpoint is kept. What usually helps:"
-        f" config.optim.{branch}.clip = 1.0, a smaller learning_rate, a warm-up, dtype float32."
+        f"step {step}: the loss of the branch {branch} is {loss} (gradient norm {norm}). The last good"
+        f" checkpoint is kept. What usually helps: config.optim.{branch}.clip = 1.0, a smaller learning_rate,"
+        " a warm-up, dtype float32."
       )
-  clock.tick()
-  speed = {"videos_per_second": clock.videos_per_second, "input_wait": clock.input_wait}
-  if step % logger.every == 0 or step == run.steps:
-    logger.numbers(step, numbers | speed)
-    if watcher and (text := watcher(step, numbers)):
-      logger.say(text)
-  if advice := clock.advice():
-    logger.say(advice)
-  shown = "  ".join(f"{branch} {loss:.4g}" for branch, loss in losses.items())
-  logger.step(step, f"loss {shown}  {clock.videos_per_second:.3g} videos/s", clock.steps_per_second)

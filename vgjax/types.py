@@ -91,13 +91,17 @@ class Method(NamedTuple):
     sample: `(params, batch, rng) -> video`, `[batch, time, height, width, channels]` in [-1, 1]; the
       pixels that `batch["mask"]` gives are kept exactly.
     watch: None, or `() -> watcher` of a method whose numbers need reading: the loop calls `watcher(step,
-      numbers)` with the numbers of every logged step, and says what comes back, a text, if there is any.
+      numbers)` with the numbers of every logged step, and of evaluations while training, and says what comes
+      back, a text, if there is any.
+    lazy: {branch: n} where a part of the loss counts n times on the steps that n divides, and nothing on the
+      others. The branch must have an update on as large a share of those steps as of all.
   """
 
   init: Callable[[Array, Batch], Params]
   losses: dict[str, Loss]
   sample: Callable[[Params, Batch, Array], Array]
   watch: Callable[[], Callable[[int, Mapping[str, float]], str | None]] | None = None
+  lazy: Mapping[str, int] = {}
 
 
 Task = Callable[[Batch, Array], Batch]  # (batch, rng) -> batch with `hint` and `mask`

@@ -69,3 +69,8 @@ def test_several_critics_have_their_names_and_those_of_sources_are_left_out():
 def test_a_run_without_critics():
   with pytest.raises(ConfigError, match="no critic"):
     figures({}, [0.5], 0.0)
+
+
+def test_critics_that_see_other_videos_than_samples():
+  with pytest.raises(ConfigError, match="critics of the method vae_gan see other videos than samples"):
+    figures({"critic": MEAN}, [0.5], 0.0, method=dict(name="vae_gan"))

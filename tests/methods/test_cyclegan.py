@@ -189,6 +189,10 @@ def test_errors():
     cyclegan.make(models(), weights=dict(critic=1.0))
   with pytest.raises(ConfigError, match=r"config\.models\.inverse reads the true video"):
     cyclegan.make(models(inverse=scale("inverse", reads=("truth",))))
+  unknown = cyclegan.make(models(), losses=dict(l1=1.0)).losses["generator"]
+  given = batch()
+  with pytest.raises(ConfigError, match=r'config\.method\.losses: unknown name "l1"'):
+    unknown(cyclegan.make(models()).init(KEY, given), given, KEY, STEP)
   alone = {name: array for name, array in batch().items() if name != "source"}
   with pytest.raises(ConfigError, match="the batch has no `source`"):
     cyclegan.make(models()).init(KEY, alone)

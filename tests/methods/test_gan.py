@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vgjax
-from tests import all_configs
+from tests import all_configs, tiny
 from vgjax import adversarial, configs, optim, step
 from vgjax.errors import ConfigError, DataError
 from vgjax.methods import gan
@@ -142,6 +142,56 @@ def test_a_penalty_is_added_to_the_critics_loss():
   assert float(found["generator"][0]) == float(plain["generator"][0])
 
 
+def test_a_lazy_penalty_counts_n_times_and_is_logged_as_it_is():
+  method = gan.make(MODELS, penalty=dict(name="r1", weight=4.0, every=8))
+  params, batch = method.init(KEY, make_batch()), make_batch()
+  at = [method.losses["critic"](params, batch, KEY, jnp.array(step)) for step in (7, 8)]
+  penalty = 2 * SLOPE**2 / np.prod(SHAPE[1:])
+  assert float(at[1][0] - at[0][0]) == pytest.approx(8 * penalty, rel=1e-4)
+  assert float(at[1][1].metrics["penalty"]) == pytest.approx(penalty, rel=1e-4)
+  assert np.isnan(at[0][1].metrics["penalty"])
+
+
+SMALL = f"{all_configs.ROOT}/moving_shapes/dcgan3d.py:smoke"
+
+
+def test_numbers_that_are_not_there_at_every_step_are_logged_all_the_same(tmp_path):
+  """The generator learns at steps 1, 3, 5, the penalty is due at 1 and 4; steps 2, 4, 6 are logged."""
+  config = vgjax.load_config(SMALL)
+  config.update(steps=6, evaluators={}, log=dict(every=2))
+  config.models.critic.norm = "none"
+  config.method.penalty = dict(name="r1", every=3)
+  config.optim.generator.every = 2
+  vgjax.train(vgjax.build(config, tmp_path))
+  for name in ("generator/loss", "generator/spread", "critic/penalty"):
+    logged = tiny.losses(tmp_path, name)
+    assert list(logged) == [2, 4, 6] and all(np.isfinite(value) for value in logged.values())
+  penalties = list(tiny.losses(tmp_path, "critic/penalty").values())
+  assert penalties[0] != penalties[1] == penalties[2] > 0
+
+
+def test_penalties_that_cannot_be_right_are_refused():
+  config = vgjax.load_config(SMALL)
+  config.method.penalty = dict(name="r1", every=4)
+  with pytest.raises(ConfigError, match=r"config.models.critic has batch normalisation.*norm = \"none\""):
+    vgjax.build(config).num_parameters()
+  for norm in ("none", "instance", "spectral"):
+    config.models.critic.norm = norm
+    vgjax.build(config).num_parameters()
+  config.optim.critic.every = 6
+  with pytest.raises(ConfigError, match=r"optim.critic.every = 6 .* penalty would count 2 times too much"):
+    vgjax.build(config)
+  config.optim.critic.every = 3
+  vgjax.build(config)
+
+
+def test_a_value_that_a_model_refuses_is_an_error_of_the_config():
+  config = vgjax.load_config(SMALL)
+  config.models.critic.norm = "layer"
+  with pytest.raises(ConfigError, match=r"config\.models: a critic has norm in"):
+    vgjax.build(config).num_parameters()
+
+
 def test_noise_fades_and_both_losses_see_the_same():
   method = gan.make(MODELS, loss=dict(name="wasserstein"), noise=dict(std=0.5, until=10))
   batch, params = make_batch(), gan.make(MODELS).init(KEY, make_batch())
@@ -161,9 +211,12 @@ def test_noise_fades_and_both_losses_see_the_same():
     (dict(penalty=dict(name="r1", wait=1)), 'config.method.penalty: unknown key "wait"'),
     (dict(augment=("blur",)), 'config.method.augment: unknown name "blur"'),
     (dict(noise=dict(sd=0.1)), 'config.method.noise: unknown key "sd"'),
+    (dict(noise=dict(until=0)), "config.method.noise: std is 0.1 and until is 0"),
+    (dict(loss=dict(name="nonsaturating", smooth=1.5)), "config.method.loss: smooth is 1.5"),
+    (dict(penalty=dict(name="r1", every=2.5)), "config.method.penalty: every is 2.5"),
   ],
 )
-def test_typos_are_named(options, message):
+def test_typos_and_impossible_values_are_named(options, message):
   with pytest.raises(ConfigError, match=message):
     gan.make(MODELS, **options)
 
@@ -212,7 +265,6 @@ def test_a_label_beyond_the_classes_is_an_error():
   """Of a class that is not there a lookup would be no number."""
   config = vgjax.load_config(all_configs.ROOT / "moving_shapes/dvdgan.py:smoke")
   run = vgjax.build(config)
-  known = config.models.generator.classes
   known, number = config.models.generator.classes, run.mesh.size
   run.put({"label": np.full(number, known - 1)})
   for wrong in (known, -1):

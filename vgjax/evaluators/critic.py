@@ -40,6 +40,8 @@ def make(*, split="valid", num_videos=256, seed=0):
     critics = {name: model for name, model in run.models.items() if _judges_videos(name)}
     if not critics:
       raise ConfigError(f"the evaluator critic: config.models has no critic: {sorted(run.models)}")
+    if (name := run.config["method"]["name"]) not in ("gan", "cyclegan"):
+      raise ConfigError(f"the evaluator critic: critics of the method {name} see other videos than samples")
     game = critics_lib.pick(adversarial, _loss(run.config["method"]), "config.method.loss")
     judge = jax.jit(lambda params, batch, video, key: _scores(critics, params, batch, video, key))
     rng, parts = jax.random.key(seed + 1), []  # not the one that samples are drawn with
@@ -67,7 +69,7 @@ def make(*, split="valid", num_videos=256, seed=0):
 
 
 def _judges_videos(name):
-  return (name == "critic" or name.endswith("_critic")) and not name.endswith("source_critic")
+  return critics_lib.is_critic(name) and not name.endswith("source_critic")
 
 
 def _loss(method):

@@ -82,7 +82,7 @@ def make(
       )
   game = critics_lib.pick(adversarial, loss, "config.method.loss")
   penalise = None if penalty is None else critics_lib.pick(penalties, penalty, "config.method.penalty")
-  view = critics_lib.view(augment, noise)
+  judged_in = critics_lib.judges(critics, critics_lib.look(augment, noise))
 
   def init(rng: Array, batch: Batch) -> Params:
     real, params = _real(batch), {}
@@ -100,12 +100,8 @@ def make(
     return rollout.make_video(models[name], params, hint, _none(batch), train=True, rng=keys[call], **options)
 
   def judge(params, name, video, batch, rng, step):
-    rng_view, rng_critic = jax.random.split(rng)
-    video, _ = view(video, video, rng_view, step)
-    options = rollout.beside(critics[name], batch)
-    return critics[name].apply(
-      params, video, jnp.zeros_like(video), _none(batch), train=True, rng=rng_critic, **options
-    )
+    nothing = {"hint": jnp.zeros_like(video), "mask": _none(batch)}
+    return judged_in(params, name, video, batch | nothing, rng, step)
 
   def made(name, params, batch, keys):
     return translate(name, params, _real(batch)[_other(name)], batch, keys, name)
@@ -127,7 +123,12 @@ def make(
     return loss
 
   def side(name, params, batch, keys, step):
-    """(terms of what one generator makes, the term of its way there and back, writes and numbers to log)."""
+    """What one generator makes.
+
+    Returns:
+      its terms of the sum, the term of its way there and back, what is written and logged, and the names of
+      the losses that it and its critics have of their own.
+    """
     real, other = _real(batch), _other(name)
     output = made(name, params, batch, keys)
     look = lambda critic, video: judge(params, critic, video, batch, keys[critic, "fake"], step)
@@ -135,8 +136,9 @@ def make(
     wins, theirs, metrics = critics_lib.opposed(
       lambda critic: look(critic, real[name]), judged, game=game, weights=weights
     )
+    own = objective.added(output.losses, theirs)
     total = adversarial_weight * wins
-    for term, value in objective.added(output.losses, theirs).items():
+    for term, value in own.items():
       total += critics_lib.weight(losses, term) * value
       metrics[term] = value
     back = translate(other, params, output.value, batch, keys, f"undo_{name}").value
@@ -146,14 +148,17 @@ def make(
       metrics["identity"] = jnp.mean(jnp.abs(same - real[name]))
       total += identity * metrics["identity"]
     metrics |= health.measure(real[name], output.value, _none(batch))
-    return total, cycle * metrics["cycle"], Aux(metrics, output.writes)
+    return total, cycle * metrics["cycle"], Aux(metrics, output.writes), {*own}
 
   def generator_loss(name):
     def loss(params: Params, batch: Batch, rng: Array, step: Array) -> tuple[Array, Aux]:
       keys = critics_lib.keys(rng, CALLS, critics)
-      total, back, aux = side(name, params, batch, keys, step)
+      total, back, aux, own = side(name, params, batch, keys, step)
       # Its part in the other's way there and back; what both losses need is computed once.
-      return total + back + side(_other(name), params, batch, keys, step)[1], aux
+      _, back_too, _, others = side(_other(name), params, batch, keys, step)
+      for term in losses:
+        configs.pick(dict.fromkeys(own | others), term, "config.method.losses")
+      return total + back + back_too, aux
 
     return loss
 
@@ -162,7 +167,7 @@ def make(
 
   trained = {name: generator_loss(name) for name in SIDES}
   trained |= {critic: critic_loss(critic, maker) for maker in SIDES for critic in judges[maker]}
-  return Method(init, trained, sample, watch=lambda: health.Monitor(sorted(critics)))
+  return critics_lib.method(init, trained, sample, critics, penalise)
 
 
 def _real(batch):

@@ -10,7 +10,8 @@ There may be several, of frames and of motion, say; each is a branch with a loss
 
 Both losses are taken at the same parameters and the same random key, so the videos that are made, and what a
 critic with no batch of its own says of them, are computed once for all branches. `optim.critic.every` and
-`optim.generator.every` set how many steps of one go with one of the other.
+`optim.generator.every` set how many steps of one go with one of the other; what is computed in some steps
+only is no longer shared with the rest of them.
 
 Branches: `generator` and critics, `critic` or `<anything>_critic` (trained); their `_stats` (written).
 """
@@ -47,8 +48,8 @@ def make(
       al. 2018, eq. 2; Lee et al. 2018).
     penalty: a function of `vgjax.penalties` and its arguments, on every critic, or None.
     augment: names of `vgjax.augment`: what is done to all that the critics see.
-    noise: `dict(std=0.1, until=10_000)`: Gaussian noise on all that the critics see, less and less up to that
-      step (instance noise, Sønderby et al. 2017, arXiv:1610.04490), or None.
+    noise: `dict(std=0.1, until=10_000)`: Gaussian noise on all videos that critics judge, less and less up to
+      that step (instance noise, Sønderby et al. 2017, arXiv:1610.04490), or None.
 
   Raises:
     ConfigError: models that are missing, or unknown names.
@@ -58,7 +59,7 @@ def make(
     configs.pick(critics, name, "config.method.weights")
   game = critics_lib.pick(adversarial, loss, "config.method.loss")
   penalise = None if penalty is None else critics_lib.pick(penalties, penalty, "config.method.penalty")
-  judge = critics_lib.judges(critics, critics_lib.view(augment, noise))
+  judge = critics_lib.judges(critics, critics_lib.look(augment, noise))
 
   def init(rng: Array, batch: Batch) -> Params:
     rngs = jax.random.split(rng, len(models))
@@ -108,4 +109,4 @@ def make(
     return rollout.sample(generator, params, batch, rng)
 
   trained = {name: critic_loss(name) for name in sorted(critics)} | {"generator": generator_loss}
-  return Method(init, trained, sample, watch=lambda: health.Monitor(sorted(critics)))
+  return critics_lib.method(init, trained, sample, critics, penalise)

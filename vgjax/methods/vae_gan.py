@@ -80,7 +80,7 @@ def make(
   feeding = feedings.make(feed)
   game = critics_lib.pick(adversarial, loss, "config.method.loss")
   penalise = None if penalty is None else critics_lib.pick(penalties, penalty, "config.method.penalty")
-  judge = critics_lib.judges(critics, critics_lib.view(augment, noise))
+  judge = critics_lib.judges(critics, critics_lib.look(augment, noise))
   of = {name: "posterior" if name.startswith("posterior_") else "prior" for name in critics}
   comparing = [name for name in critics if of[name] == "posterior"] or list(critics)
 
@@ -88,7 +88,9 @@ def make(
     """What critics see of a batch: with `loss_over="all"` the frames after the first."""
     if loss_over == "unknown":
       return batch
-    return {name: a if name in rollout.PER_VIDEO else a[:, 1:] for name, a in batch.items()}
+    names = {"video", "hint", "mask", *(name for critic in critics.values() for name in critic.reads)}
+    read = {name: batch[name] for name in names if name in batch}
+    return batch | {name: a[:, 1:] for name, a in read.items() if not rollout.is_per_video(name, a)}
 
   def shown(video, batch):
     """A made video as critics see it."""
@@ -150,4 +152,4 @@ def make(
     return rollout.sample(generator, params, batch, rng)
 
   trained = {name: critic_loss(name) for name in sorted(critics)} | {"generator": generator_loss}
-  return Method(init, trained, sample, watch=lambda: health.Monitor(sorted(critics)))
+  return critics_lib.method(init, trained, sample, critics, penalise)

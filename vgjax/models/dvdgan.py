@@ -11,7 +11,8 @@ norm="spectral")` and `critic3d(downsample=2, norm="spectral")`.
 
 What differs: the authors' program is not public, so layers are those that the paper names; fewer channels;
 batch statistics over all frames where the paper has one set a frame, for the sake of any length; no
-orthogonal penalty on kernels; critics without residual blocks.
+orthogonal penalty on kernels; critics without residual blocks, and of the spatial one each frame's score is a
+score of its own where the paper adds them up.
 """
 
 from typing import Any

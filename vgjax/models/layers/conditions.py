@@ -3,9 +3,12 @@
   label   int [batch], a class                     -> a learned vector a class
   text    uint8 [batch, length], UTF-8 bytes       -> two convolutions over the bytes, their mean over the
           text float [batch, width], an embedding       -> a linear map
-  audio, action   [batch, time, width] or, for numbered actions, [batch, time]   -> a linear map of each frame
+  audio, action   [batch, time, width] or, for numbered actions, int [batch, time]
+                                                   -> a linear map of each frame, their mean over time
+          float [batch, width], an embedding       -> a linear map
 
-A model's field `conditions` names what it reads, `classes` how many labels there are.
+So of sound and actions a model learns what there is, and not when: the mean does not know. A model's field
+`conditions` names what it reads, `classes` how many labels there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,6 +68,8 @@ class Conditions(nn.Module):
       return nn.Embed(self.classes, self.features, dtype=self.dtype, name="label")(array)
     if name == "text":
       return self._text(array)
+    if jnp.issubdtype(array.dtype, jnp.floating) and array.ndim == 2:
+      return nn.Dense(self.features, dtype=self.dtype, name=name)(array)
     if array.ndim == 2:
       array = jnp.eye(NUMBERED, dtype=self.dtype)[array.astype(jnp.int32)]
     return nn.Dense(self.features, dtype=self.dtype, name=name)(array).mean(1)

@@ -4,10 +4,10 @@
   4 to 7 pixels a side are left; then one convolution over all that is left, or over each patch
 
 Normalisation is "batch" (DCGAN's; no gradient penalty goes with it), "instance" (CycleGAN's), "spectral"
-(Miyato et al. 2018, arXiv:1802.05957: kernels divided by their largest singular value, no other
-normalisation) or "none". Kernels start at N(0, 0.02), as DCGAN's; without normalisation a video would fade on
-its way through narrow layers of such, so He's initial values stand in (He et al. 2015, arXiv:1502.01852), as
-in WGAN-GP's program.
+(Miyato et al. 2018, arXiv:1802.05957: kernels, those of the conditions too, divided by their largest singular
+value, no other normalisation) or "none". Kernels start at N(0, 0.02), as DCGAN's; without normalisation a
+video would fade on its way through narrow layers of such, so He's initial values stand in (He et al. 2015,
+arXiv:1502.01852), as in WGAN-GP's program.
 
 Conditions enter by projection (Miyato and Koyama 2018, arXiv:1802.05637): their vector times the mean of the
 last features is added to the score. `categories` gives the scores company: logits of the label, whose
@@ -103,7 +103,12 @@ class Critic(nn.Module):
       mistakes = optax.softmax_cross_entropy_with_integer_labels(logits, label)
       self.sow("losses", "category", mistakes.mean())
     read = {name: array for name, array in read.items() if name != "label" or self.classes}
-    condition = Conditions(x.shape[-1], self.classes, self.dtype, name="conditions")(read)
+    conditions = Conditions(x.shape[-1], self.classes, self.dtype, name="conditions")
+    if self.norm == "spectral" and read:
+      normalised = nn.SpectralNorm(conditions, collection_name="batch_stats", name="conditions_norm")
+      condition = normalised(read, update_stats=train)
+    else:
+      condition = conditions(read)
     if condition is not None:
       match = (condition * x.mean(tuple(range(1, x.ndim - 1)))).sum(-1)
       scores += match.astype(jnp.float32).reshape(-1, *[1] * (scores.ndim - 1))
