@@ -14,7 +14,7 @@ FIELDS = dict(
   split="valid", seed=0, size=32, sizes=("large",), scale=4 / 3, speeds=("fast",), text_length=0,
   shapes=("square", "ring", "bar"), paths=[path for path in moving_shapes.PATHS if path != "still"],
 )  # fmt: skip
-NAMES = ("seen", "recognised", "kept", "on_path")
+NAMES = ("seen", "recognised", "kept", "on_path", "moving")
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,14 @@ def test_what_jumps_about_is_on_no_path(videos):
   assert found["recognised"] == found["kept"] == 1 > found["on_path"] == 0
 
 
+def test_what_stands_still_is_on_a_path_and_goes_nowhere(videos):
+  found = figures(videos, lambda video: jnp.broadcast_to(video[:, :1], video.shape))
+  assert found["kept"] == found["on_path"] == found["real_moving"] == 1 > found["moving"] == 0
+
+
 def test_nothing_is_neither(videos):
   found = figures(videos, lambda video: jnp.full_like(video, -1))
-  assert [found[name] for name in NAMES] == [0, 0, 0, 0] and found["likeness"] == 0
+  assert [found[name] for name in NAMES] == [0, 0, 0, 0, 0] and found["likeness"] == 0
 
 
 def test_other_data_are_named(videos):

@@ -11,6 +11,7 @@ from the first to the last, are read one by one, and so are those of the real vi
   kept         share of videos in all four frames of which the same shape and the same color is read
   on_path      share of videos whose centre stays within 1/32 of the frame of a path that shapes have, root
                mean square over time
+  moving       the same of a path on which a shape goes anywhere: what stands still keeps to one, too
   real_...     the same of real videos
 
 Thresholds are ours. Half a ring has a likeness below 0.93.
@@ -31,6 +32,7 @@ CONVENTIONS = dict(
   read=f"vgjax.data.shapes_read, of {FRAMES} single frames, and of whole videos for on_path",
   recognised=f"a likeness of at least {LIKE} to the nearest shape, which is one of the data's",
   on_path="centre within 1/32 of the frame of the nearest path, root mean square over time",
+  moving="on a path that is not `still`",
 )
 
 
@@ -74,12 +76,15 @@ def figures(videos, known):
   single = [[shapes_read.read(video[[frame]]) for frame in frames] for video in videos]
   each = [reading for row in single for reading in row]
   names = [{reading.content and reading.content[:2] for reading in row} for row in single]
-  error = np.array([shapes_read.read(video).error for video in videos])  # NaN where nothing is seen
+  whole = [shapes_read.read(video) for video in videos]
+  on_path = np.array([reading.error <= NEAR * videos[0].shape[1] for reading in whole])  # not where it is NaN
+  goes = np.array([reading.motion is not None and reading.motion.path != "still" for reading in whole])
   yield "seen", float(np.mean([reading.content is not None for reading in each]))
   yield "likeness", float(np.mean([reading.likeness for reading in each]))
   yield "recognised", float(np.mean([_is_one_of(known, reading) for reading in each]))
   yield "kept", float(np.mean([len(read) == 1 and None not in read for read in names]))
-  yield "on_path", float((error <= NEAR * videos[0].shape[1]).mean())
+  yield "on_path", float(on_path.mean())
+  yield "moving", float((on_path & goes).mean())
 
 
 def _is_one_of(known, reading):
