@@ -43,6 +43,14 @@ def test_minutes_add_up_where_the_speed_changes(tmp_path):
   np.testing.assert_allclose(history.axes["minutes"], [10 / 60, 130 / 60])
 
 
+def test_nothing_is_best_of_a_figure_that_may_be_too_large_or_too_small(tmp_path, capsys):
+  lines = [{"step": step, "generator/spread": step / 10, "critic/loss": 1 / step} for step in (5, 10, 20)]
+  assert curves.main([str(write(tmp_path / "run", lines))]) == 0
+  found = [line.split() for line in capsys.readouterr().out.splitlines()]
+  assert found[0] == ["critic/loss", "(lower", "is", "better)"] and found[2][:2] == ["run", "0.05"]
+  assert found[4] == ["generator/spread"] and found[6] == ["run", "2", "20"]
+
+
 def test_prints_the_last_and_the_best_and_draws(tmp_path, capsys):
   a = write(tmp_path / "a" / "run", logged(speed=2.0))
   b = write(tmp_path / "b" / "run", logged(speed=1.0, psnr=(18.0, 19.0, 23.0)))

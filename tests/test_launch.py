@@ -2,7 +2,9 @@
 
 import json
 
-from tests import processes
+import pytest
+
+from tests import all_configs, processes
 
 
 def test_train_evaluate_and_sample_from_the_workdir_alone(tmp_path):
@@ -40,6 +42,24 @@ def test_help_shows_what_to_type():
 def test_missing_config_says_what_to_do(tmp_path):
   code, output = processes.launch("--mode=evaluate", f"--workdir={tmp_path}")
   assert code != 0 and "--config is missing" in output and "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+  "words, text",
+  [
+    ((":cup",), 'no variant "cup"; there are: cpu, smoke'),
+    (("", "--config.method.loss=hinge"), "--config.method.loss is a part with keys of its own; set one"),
+    (("", "--config.steps=many"), "--config.steps=many"),
+    (("", "--sample.content=0:7"), "--sample.content and --sample.motion go with --mode=sample"),
+    (("", "--workdr=x"), "workdr"),
+  ],
+)
+def test_words_that_cannot_be_read(tmp_path, words, text):
+  variant, *others = words
+  path = all_configs.ROOT / "moving_shapes/mocogan.py"
+  code, output = processes.launch(f"--config={path}{variant}", f"--workdir={tmp_path}/run", *others)
+  assert code != 0 and text in output and "Traceback" not in output, output
+  assert not (tmp_path / "run").exists()
 
 
 def test_evaluate_before_training_says_so(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import vgjax
 from tests import tiny_config
 from vgjax import workdir
-from vgjax.errors import WorkdirError
+from vgjax.errors import CheckpointError, WorkdirError
 
 
 def test_data_that_changed_under_a_run_is_noticed(tmp_path, monkeypatch):
@@ -21,3 +21,17 @@ def test_data_that_changed_under_a_run_is_noticed(tmp_path, monkeypatch):
   (tmp_path / "data.json").unlink()
   workdir.check_data(run, resumes=True)
   workdir.check_data(run, resumes=True)
+
+
+def test_a_folder_where_nothing_was_trained_is_taken_over(tmp_path):
+  """One whose config could not begin, that is; a run is not."""
+  config = tiny_config.get_config()
+  config.init_from = {"predictor": "runs/gone"}
+  with pytest.raises(CheckpointError, match="runs/gone"):
+    vgjax.train(vgjax.build(config, tmp_path))
+  assert (tmp_path / "config.json").exists()
+  config.init_from = {}
+  vgjax.train(vgjax.build(config, tmp_path))
+  config.seed += 1
+  with pytest.raises(WorkdirError, match="was made with another config"):
+    vgjax.train(vgjax.build(config, tmp_path))

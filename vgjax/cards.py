@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from vgjax import configs
+from vgjax.metrics.direction import better
 
 PROTOCOL = ("data", "split", "num_videos", "task", "evaluator", "conventions", "value_range")
 
@@ -131,18 +132,17 @@ def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
   return _differences(protocol[0], protocol[1], "")
 
 
-_LESS_IS_BETTER, _MORE_IS_BETTER = "↓", "↑"
 _COLUMNS = {
-  "psnr": (f"PSNR {_MORE_IS_BETTER}", "{:.2f}"),
-  "ssim": (f"SSIM {_MORE_IS_BETTER}", "{:.4f}"),
-  "ssim_openstl": (f"SSIM (OpenSTL) {_MORE_IS_BETTER}", "{:.4f}"),
-  "mse": (f"MSE {_LESS_IS_BETTER}", "{:.5f}"),
-  "mae": (f"MAE {_LESS_IS_BETTER}", "{:.5f}"),
-  "mse_sum": (f"MSE (sum) {_LESS_IS_BETTER}", "{:.2f}"),
-  "mae_sum": (f"MAE (sum) {_LESS_IS_BETTER}", "{:.2f}"),
-  "ms_ssim": (f"MS-SSIM {_MORE_IS_BETTER}", "{:.4f}"),
-  "lpips_alex": (f"LPIPS (alex) {_LESS_IS_BETTER}", "{:.4f}"),
-  "lpips_vgg": (f"LPIPS (vgg) {_LESS_IS_BETTER}", "{:.4f}"),
+  "psnr": ("PSNR", "{:.2f}"),
+  "ssim": ("SSIM", "{:.4f}"),
+  "ssim_openstl": ("SSIM (OpenSTL)", "{:.4f}"),
+  "mse": ("MSE", "{:.5f}"),
+  "mae": ("MAE", "{:.5f}"),
+  "mse_sum": ("MSE (sum)", "{:.2f}"),
+  "mae_sum": ("MAE (sum)", "{:.2f}"),
+  "ms_ssim": ("MS-SSIM", "{:.4f}"),
+  "lpips_alex": ("LPIPS (alex)", "{:.4f}"),
+  "lpips_vgg": ("LPIPS (vgg)", "{:.4f}"),
 }
 
 
@@ -178,7 +178,7 @@ def format_table(numbers: Mapping[str, Any]) -> str:
       others[name] = value
   several = len({evaluator for evaluator, _ in rows}) > 1
   columns = [metric for metric in _COLUMNS if any(metric in row for row in rows.values())]
-  table = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+  table = [["", *(f"{_COLUMNS[metric][0]} {better(metric)}" for metric in columns)]]
   for (evaluator, who), row in rows.items():
     label = f"{evaluator}: {who}" if several else who
     table.append([label, *(_COLUMNS[m][1].format(row[m]) if m in row else "-" for m in columns)])

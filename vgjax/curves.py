@@ -15,19 +15,18 @@ from PIL import Image
 
 from vgjax import plot
 from vgjax.errors import ConfigError, DataError, VgjaxError
+from vgjax.metrics.direction import LESS, better
 from vgjax.workdir import read_config
 
 DESCRIPTION = """\
 Draws what runs have learned, from their `metrics.jsonl`: a panel for each figure, a curve for each run. The
-table has each figure's last value and its best one, with the step of that.
+table has each figure's last value, and its best one with the step of that where one can be said to be better.
 
   python -m vgjax.curves runs/gru runs/simvp --figures valid/frames/mse --over minutes --out curves.png
 
-Without --figures: those of evaluations that all runs have; if there are none, all losses."""
+Without --figures: those of evaluations that all runs have; if there are none, what training logs."""
 
 OVER = {"steps": "step", "videos": "videos seen", "minutes": "minutes of training"}
-# The more, the better.
-_UP = ("psnr", "ssim", "ssim_openstl", "is", "accuracy", "precision", "recall", "density", "coverage")
 _PER_STEP = ("/lr", "/grad_norm", "videos_per_second", "input_wait")  # not what anybody compares runs by
 
 
@@ -114,13 +113,17 @@ def table(histories: Sequence[History], figures: Sequence[str], over: str) -> st
   width = max(map(len, [*names, "run"]))
   lines = []
   for figure in figures:
-    up = figure.rsplit("/", 1)[-1] in _UP
-    lines += ["", f"{figure} ({'higher' if up else 'lower'} is better)"]
-    lines.append(f"{'run':{width}}  {'last':>10}  {'at ' + over:>12}  {'best':>10}  {'at ' + over:>12}")
+    arrow = better(figure)
+    words = f" ({'lower' if arrow == LESS else 'higher'} is better)" if arrow else ""
+    head = f"{'run':{width}}  {'last':>10}  {'at ' + over:>12}"
+    lines += ["", figure + words, head + (f"  {'best':>10}  {'at ' + over:>12}" if arrow else "")]
     for name, history in zip(names, histories):
       x, y = history.curve(figure, over)
-      best = int((np.argmax if up else np.argmin)(y))
-      lines.append(f"{name:{width}}  {y[-1]:>10.5g}  {x[-1]:>12.4g}  {y[best]:>10.5g}  {x[best]:>12.4g}")
+      line = f"{name:{width}}  {y[-1]:>10.5g}  {x[-1]:>12.4g}"
+      if arrow:
+        best = int((np.argmin if arrow == LESS else np.argmax)(y))
+        line += f"  {y[best]:>10.5g}  {x[best]:>12.4g}"
+      lines.append(line)
   return "\n".join(lines[1:])
 
 

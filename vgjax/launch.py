@@ -80,7 +80,8 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"what is {argv[1]!r}? Flags start with --")
   if _CONFIG.value is None:
-    raise app.UsageError("--config is missing; or name the --workdir of a run that exists")
+    missing = f"there is no run in {_WORKDIR.value}; " if _WORKDIR.value else ""
+    raise app.UsageError(f"{missing}--config is missing; or name the --workdir of a run that exists")
   if _MODE.value != "sample" and (_CONTENT.value or _MOTION.value):
     raise app.UsageError("--sample.content and --sample.motion go with --mode=sample")
   try:
@@ -179,9 +180,11 @@ def _config_from_workdir(argv: list[str]) -> list[str]:
 
 def _parse_flags(argv: list[str]) -> list[str]:
   try:
-    rest = app.parse_flags_with_usage(argv)
+    rest = flags.FLAGS(argv)
     _ = _CONFIG.value is not None and _CONFIG.value.to_dict()  # a broken config file shows only when used
     return rest
+  except flags.Error as error:
+    _fail(_without_traceback(str(error)))
   except (LookupError, AttributeError, TypeError, ValueError, OSError, VgjaxError) as error:
     # What ml_collections raises of a config file, a variant or a key that is not there.
     text = error.args[0] if isinstance(error, KeyError) else error
@@ -189,6 +192,17 @@ def _parse_flags(argv: list[str]) -> list[str]:
     if any(f".{key}." in word.partition("=")[0] for word in argv):  # all that is said of what is not there
       text = f'there is no {key}, so no part of it can be set; set the whole, --config.[...]{key}="{{...}}"'
     _fail(f"cannot read the config or its overrides: {text}")
+
+
+def _without_traceback(text: str) -> str:
+  """What absl says of a flag; of a config file that raised an error, where and what, not how it got there."""
+  first, *rest = text.strip().splitlines()
+  if any("Traceback" in line for line in rest):
+    return f"{first.removesuffix(' Error whilst parsing config file:')} {rest[-1].strip()}"
+  name, _, reason = first.partition("=")
+  if "as a ConfigDict" in reason:
+    return f"{name} is a part with keys of its own; set one, {name.removeprefix('flag ')}.name=... say"
+  return text
 
 
 def run_from_command_line() -> None:

@@ -201,8 +201,11 @@ def test_wrong_fields_are_named(tmp_path, video, fields, error, message):
 def test_damaged_files_are_named(tmp_path, video):
   with pytest.raises(DataError, match=r"it holds no \.npy or \.npz files"):
     make(tmp_path)
-  with pytest.raises(DataError, match="neither"):
+  with pytest.raises(DataError, match="it does not exist"):
     make(tmp_path / "nowhere.npy")
+  (tmp_path / "words.txt").write_text("words")
+  with pytest.raises(DataError, match=r"it is no \.npy or \.npz file"):
+    make(tmp_path / "words.txt")
   np.save(tmp_path / "whole.npy", video)
   np.savez(tmp_path / "whole.npz", video=video)
   np.savez_compressed(tmp_path / "packed.npz", video=video)

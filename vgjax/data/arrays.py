@@ -264,9 +264,8 @@ def _find(root: pathlib.Path) -> list[str]:
   paths = [p.relative_to(root) for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
   names = [path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)]
   if not names:
-    held = (
-      "it holds no .npy or .npz files" if root.is_dir() else "it is neither a .npy or .npz file nor a folder"
-    )
+    held = "it holds no .npy or .npz files" if root.is_dir() else "it is no .npy or .npz file, and no folder"
+    held = held if root.exists() else "it does not exist"
     raise DataError(
       f"{root.absolute()}: {held}. Set config.data.path to a file of arrays, or a folder of them."
     )

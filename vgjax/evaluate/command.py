@@ -15,6 +15,7 @@ from vgjax import cards, devices
 from vgjax.errors import ConfigError, DataError
 from vgjax.evaluate import console, folders, measure, motion, picture
 from vgjax.metrics import per_frame, per_set
+from vgjax.metrics.direction import better
 
 DESCRIPTION = """\
 Measures how far a folder of made videos is from a folder of real ones. Both hold video files, folders of
@@ -175,7 +176,7 @@ def compare(options: argparse.Namespace) -> int:
   if status == 0:
     rows = [
       (
-        f"{name} {console.better(name)}",
+        f"{name} {better(name)}",
         *(console.number(numbers[name]) for _, numbers in read),
       )
       for name in scalars

@@ -7,19 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vgjax.evaluate import folders, measure
+from vgjax.metrics.direction import better
 
 _WRAP: dict[str, Any] = dict(break_long_words=False, break_on_hyphens=False)
-_LESS, _MORE = "↓", "↑"
-BETTER = dict.fromkeys(["fvd", "kvd", "cmmd", "fid", "kid", "mse", "mae", "mse_sum", "mae_sum"], _LESS)
-BETTER |= dict.fromkeys(["lpips_alex", "lpips_vgg", "frozen", "looping"], _LESS)
-BETTER |= dict.fromkeys(["is", "precision", "recall", "density", "coverage"], _MORE)
-BETTER |= dict.fromkeys(["psnr", "ssim", "ssim_openstl", "ms_ssim"], _MORE)
-
-
-def better(name: str) -> str:
-  """The arrow of a figure such as `psnr`, `frames/psnr` or `psnr/best_of_3`."""
-  first, _, last = name.rpartition("/")
-  return BETTER.get((first if last.startswith("best_of_") else last).rpartition("/")[2], "")
 
 
 def report(found: measure.Measured, metrics: Sequence[str]) -> str:
