@@ -3,9 +3,9 @@
   python -m vgjax.launch --config configs/moving_mnist/gan.py:dcgan3d --workdir runs/dcgan3d_mnist
 
 The model and its critics, losses and optimizers are those of the file of that name; only the data are
-others: two digits, 64x64. `dcgan3d` is what you get without a name. Samples of MoCoGAN with content and
-motion apart, `--mode=sample --sample.content=0:7 --sample.motion=0:7`, show a digit a row. There are no
-published figures for this data. vgjax: not run at full length.
+others: two digits, 64x64. `dcgan3d` is what you get without a name. `mocogan` draws content and motion apart:
+`--mode=sample --sample.content=0:7 --sample.motion=0:7`. There are no published figures for this data. vgjax:
+not run at full length.
 
 Variants:
   MODEL        dcgan2d, dcgan3d, dense (16x16), dvdgan, mocogan, stylegan_v, tgan, vgan

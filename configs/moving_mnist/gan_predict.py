@@ -4,8 +4,11 @@
   python -m vgjax.launch --config configs/moving_mnist/gan_predict.py --workdir runs/gan_predict
 
 The second command goes on from the first one's run, as SRGAN does (Ledig et al. 2017, arXiv:1609.04802); with
-another workdir, name it: `--config.init_from.generator=runs/other:predictor`, and the same for
-`generator_stats` and `predictor_stats`.
+another workdir, name it: `--config.init_from.generator=runs/other:predictor` and
+`--config.init_from.generator_stats=runs/other:predictor_stats`. On two cores:
+
+  python -m vgjax.launch --config configs/moving_mnist/gan_predict.py:cpu_mse --workdir runs/mse_predict
+  python -m vgjax.launch --config configs/moving_mnist/gan_predict.py:cpu --workdir runs/gan_predict
 
 At the walls digits turn round by chance (SM-MNIST, Denton and Fergus 2018, arXiv:1802.07687), so that the
 future is not known: the mean of all futures has the least squared error, and is blurred. A critic has never

@@ -13,7 +13,7 @@ folders, set `data.labels = "folder"`, and the `classes` of generator and critic
 published figure. vgjax: not run at full length, on any hardware.
 
 Variants, as in `configs/moving_mnist/gan.py`:
-  MODEL        64x64 and the length of that file, 16 or 32 frames
+  MODEL        16 or 32 frames of 64x64, as that file; 16x16 for `dense`
   MODEL-cpu    small and narrow
   MODEL-smoke  seconds on a CPU
 """

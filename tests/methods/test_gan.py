@@ -185,6 +185,19 @@ def test_penalties_that_cannot_be_right_are_refused():
   vgjax.build(config)
 
 
+def test_the_config_of_the_docs_is_one():
+  text = (all_configs.ROOT.parent / "docs/gans.md").read_text()
+  parts = {}
+  exec(text.split("```python\n")[1].split("```")[0], parts)
+  config = vgjax.load_config(all_configs.ROOT / "moving_shapes/mocogan.py:smoke")
+  with config.unlocked():
+    for name in ("models", "method", "optim"):
+      config[name] = parts[name]
+  for model in config.models.values():
+    model.channels = 2
+  assert set(vgjax.build(config).num_parameters()) >= set(parts["models"])
+
+
 def test_a_value_that_a_model_refuses_is_an_error_of_the_config():
   config = vgjax.load_config(SMALL)
   config.models.critic.norm = "layer"
