@@ -8,7 +8,7 @@ frames of 128x128 and less (6 blocks), critics of frames, losses and optimizers;
 neighbours (`time=3`), and beside the critic of frames one of whole videos watches motion. The pool of 50
 earlier videos is left out. The evaluator `frames` has no use here: validation has no pairs either. There are
 no published figures for this data. vgjax: not run at full length.
-Variants: `cpu` (32x32, 8 frames, narrow; 2 cores); `smoke` (seconds on a CPU).
+Variants: `cpu` (32x32, 10 frames, narrow; 2 cores); `smoke` (seconds on a CPU).
 """
 
 from ml_collections import ConfigDict
@@ -69,7 +69,7 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config.update(steps=2000, batch_size=4)
-      config.data.update(size=32, time=8)
+      config.data.update(size=32, time=10)
       for name in ("generator", "inverse"):
         config.models[name].update(channels=8, blocks=3, time=1)
         config.optim[name].update(learning_rate=1e-3, ema=0.99)  # so few steps must be larger
@@ -78,7 +78,7 @@ def get_config(variant: str = "") -> ConfigDict:
       for name in ("video_critic", "source_critic"):
         config.models[name].update(channels=8, levels=2)
       config.evaluators.grid.every = 500
-      config.evaluators.distribution.num_videos = 512
+      config.evaluators.distribution.num_videos = 256
       config.checkpoint.every = 500
       config.log.every = 20
     case "smoke":
