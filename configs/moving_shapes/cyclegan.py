@@ -68,7 +68,7 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=2000, batch_size=4)
+      config.update(steps=1000, batch_size=4)
       config.data.update(size=32, time=10)
       for name in ("generator", "inverse"):
         config.models[name].update(channels=8, blocks=3, time=1)

@@ -9,7 +9,7 @@ There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
   cpu    a quarter of the channels; data, critics (they read the class), loss and steps of dcgan3d.py:cpu,
-         fewer of them, to stay within half an hour on 2 cores; not run to its end
+         fewer of them, to stay within half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 

@@ -13,7 +13,8 @@ one of three frames. Anchors are 4 frames apart, as these shapes turn within a f
 
 Variants:
   cpu    a quarter of the channels, vectors of 64 numbers; data, critics, loss and steps of
-         dcgan3d.py:cpu, fewer of them, to stay within half an hour on 2 cores; not run to its end
+         dcgan3d.py:cpu, fewer of them, to stay within half an hour on 2 cores: ovals and rings that change
+         their color (docs/results.md)
   smoke  seconds on a CPU
 """
 

@@ -8,7 +8,7 @@ them. There are no published figures for this data. vgjax: not run at full lengt
 
 Variants:
   cpu    a narrower generator; data, critics, loss and steps of dcgan3d.py:cpu, fewer of them, to stay within
-         half an hour on 2 cores; not run to its end
+         half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
