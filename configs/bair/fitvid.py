@@ -5,9 +5,9 @@
 The data is laid out as `configs/public/bair.py` says; `--config.data.path` names another folder. The
 authors' program: batch 128, Adam at 1e-3, gradients clipped at a norm of 100, beta 1e-4 on a sum of
 divergences over 11 frames (a weight of 4 * 11 * 1e-4 beside the squared error in [-1, 1]). It trains on
-RoboNet with actions, for which it says 10 million steps; this config reads none, as
-`public/coinrun_actions.py` does. A batch of 128 wants the memory of several large accelerators, even with `remat`. The paper's augmentations (crops and colours,
-without which the network learns its training videos by heart) are not part of this config:
+RoboNet with actions, for which it says 10 million steps; here none are read (in `public/coinrun_actions.py`
+they are). A batch of 128 wants the memory of several large accelerators, even with `remat`. The paper's
+augmentations (crops and colours, without which the network learns its training videos by heart) are not here:
 `data.transforms` adds them. vgjax: not run at full length, on any hardware. Score it by the best of several
 samples and by FVD, and draw other futures by a seed:
 
