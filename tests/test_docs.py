@@ -102,6 +102,13 @@ def test_tasks_page_names_every_task():
   assert [name for name in tasks.__all__ if f"`{name}" not in text] == []
 
 
+def test_models_page_names_every_loss():
+  from vgjax import losses
+
+  text = (ROOT / "docs" / "models.md").read_text()
+  assert [name for name in losses.__all__ if f"`{name}`" not in text] == []
+
+
 def test_notebook_lines_in_the_readme_run(tmp_path, monkeypatch):
   """The README's ten lines, with a config of seconds in place of the quickstart."""
   pytest.importorskip("IPython")

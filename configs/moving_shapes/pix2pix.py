@@ -53,16 +53,17 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=2000, batch_size=4)
+      config.update(steps=6000, batch_size=4)
       config.data.time = 8
       config.models.generator.update(channels=16, time=1)
       config.models.image_critic.update(frames=2, channels=16)
       config.models.video_critic.channels = 8
       config.optim.generator.learning_rate = 5e-4  # so few steps must be larger
-      config.evaluators.frames.update(every=500, num_videos=64)
-      config.evaluators.grid.every = 500
-      config.checkpoint.every = 500
-      config.log.every = 20
+      for optimizer in config.optim.values():
+        optimizer.schedule = dict(name="linear", hold=3000)
+      config.evaluators.frames.update(every=1000, num_videos=64)
+      config.evaluators.grid.every = 1000
+      config.checkpoint.every = 1000
     case "smoke":
       config.update(steps=2, batch_size=8)
       config.data.update(size=16, time=4, num_videos=8)
