@@ -49,11 +49,15 @@ def shell(command: str, folder: Path) -> str:
 
 
 def test_add_a_model_trains_evaluates_and_samples(project):
-  train, method = blocks("docs/add_a_model.md", "bash")
+  train, gan, method = blocks("docs/add_a_model.md", "bash")
   output = shell(train, project)
   assert "copy last frame" in output and "sample-test-000" in output
   assert sorted(tiny.losses(project / "runs" / "smoke")) == [2]
   assert len(list((project / "runs" / "smoke" / "samples").glob("sample-test-00?-*.mp4"))) == 2
+  assert "critic/area" in shell(gan, project)
+  for branch in ("generator", "critic"):
+    assert sorted(tiny.losses(project / "runs" / "gan", f"{branch}/loss")) == [2]
+  assert len(list((project / "runs" / "gan" / "samples").glob("swap-*.mp4"))) == 1
   shell(method, project)
   assert tiny.losses(project / "runs" / "noisy", "predictor/change")[2] > 0
 
@@ -107,6 +111,12 @@ def test_models_page_names_every_loss():
 
   text = (ROOT / "docs" / "models.md").read_text()
   assert [name for name in losses.__all__ if f"`{name}`" not in text] == []
+
+
+def test_metrics_page_names_every_evaluator():
+  text = (ROOT / "docs" / "metrics.md").read_text()
+  names = [path.stem for path in (ROOT / "vgjax" / "evaluators").glob("*.py") if path.stem != "__init__"]
+  assert names and [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_notebook_lines_in_the_readme_run(tmp_path, monkeypatch):
