@@ -2,9 +2,9 @@
 
   python -m vgjax.launch --config configs/quickstart.py --workdir runs/quickstart
 
-Two CPU cores, five minutes. The digits are MNIST's, shipped in the package; those of the test set were never
-trained on. The model moves the pixels of the last given frame along paths that it learns, so what it shows
-is sharp. Figures are in docs/results.md.
+Two CPU cores, two to five minutes. The digits are MNIST's, shipped in the package; those of the test set were
+never trained on. The model moves the pixels of the last given frame along paths that it learns, so what it
+shows is sharp. Figures are in docs/results.md.
 
 Variants:
   full   the published Moving MNIST benchmark, two digits, 200 epochs, SimVP v2; for a GPU
