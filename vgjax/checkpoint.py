@@ -156,6 +156,20 @@ def saved_config(workdir: str | Path) -> dict[str, Any] | None:
     return dict(manager.restore(step, args=ocp.args.Composite(config=ocp.args.JsonRestore()))["config"])
 
 
+def source_folder(source: str, path: str) -> Path:
+  """The checkpoints of the run that `config.init_from.<path>` names; see `load_branch`.
+
+  Raises:
+    CheckpointError: there is no such folder.
+  """
+  folder = Path(source.partition(":")[0].partition("@")[0]).expanduser() / "checkpoints"
+  if not folder.is_dir():
+    raise CheckpointError(
+      f'config.init_from.{path} = "{source}": there is no folder {folder}; name the workdir of a finished run'
+    )
+  return folder
+
+
 def load_branch(source: str, path: str, shapes: Any, shardings: Any) -> Any:
   """One branch of another run, or what is below one.
 
@@ -172,11 +186,9 @@ def load_branch(source: str, path: str, shapes: Any, shardings: Any) -> Any:
   """
   where = f'config.init_from.{path} = "{source}"'
   workdir, _, theirs = source.partition(":")
-  workdir, _, step = workdir.partition("@")
+  step = workdir.partition("@")[2]
   branch, *modules = (theirs or path).split("/")
-  folder = Path(workdir).expanduser() / "checkpoints"
-  if not folder.is_dir():
-    raise CheckpointError(f"{where}: there is no folder {folder}; name the workdir of a finished run")
+  folder = source_folder(source, path)
   with ocp.CheckpointManager(
     folder.absolute(),
     options=ocp.CheckpointManagerOptions(read_only=True),

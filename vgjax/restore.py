@@ -34,6 +34,19 @@ def open_checkpoints(run: Run, *, read_only: bool = False) -> checkpoint.Checkpo
   )  # fmt: skip
 
 
+def check_init_from(run: Run) -> None:
+  """Whether the runs that a new run starts from are there, before it writes anything.
+
+  Raises:
+    CheckpointError: one is not.
+  """
+  if run.workdir is not None and (run.workdir / "checkpoints").is_dir():
+    return  # it goes on from its own
+  for path, source in run.config.get("init_from", {}).items():
+    if not source.startswith(PUBLISHED):
+      checkpoint.source_folder(source, path)
+
+
 def restore_or_init(run: Run, checkpoints: checkpoint.Checkpoints | None) -> TrainState:
   """The newest checkpoint's state; else a new one, with what `init_from` names.
 

@@ -10,7 +10,7 @@ from vgjax import configs, logs, memory, workdir
 from vgjax.clock import Clock
 from vgjax.errors import NonFiniteLoss
 from vgjax.evaluate import evaluate
-from vgjax.restore import open_checkpoints, restore_or_init
+from vgjax.restore import check_init_from, open_checkpoints, restore_or_init
 from vgjax.run import Run
 from vgjax.stop import StopSignal
 from vgjax.types import TrainState
@@ -35,6 +35,7 @@ def train(run: Run) -> TrainState:
     NonFiniteLoss: training went wrong; the last good checkpoint is kept.
     Stopped: SIGTERM or Ctrl-C; saved.
   """
+  check_init_from(run)
   workdir.claim(run)
   for split in {planned.split for planned in run.evaluators.values() if planned.every}:
     run.source(split)  # data that is missing is missed now, not at the first evaluation

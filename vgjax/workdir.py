@@ -41,8 +41,6 @@ def read_config(folder: str | Path) -> dict[str, Any] | None:
 def claim(run: Run) -> None:
   """Makes the run's folder and saves the config in it.
 
-  A folder where nothing was trained, since its config could not begin, is taken over.
-
   Raises:
     WorkdirError: the folder cannot be written, or was made with another config; the message lists the
       differences.
@@ -50,8 +48,7 @@ def claim(run: Run) -> None:
   if run.workdir is None:
     return
   saved = read_config(run.workdir)
-  trained = (run.workdir / "metrics.jsonl").exists() or checkpoint.saved_config(run.workdir) is not None
-  if saved is not None and trained:
+  if saved is not None:
     ours, theirs = (_what_counts(config) for config in (run.config, saved))
     if lines := configs.differences(ours, theirs):
       raise WorkdirError(
