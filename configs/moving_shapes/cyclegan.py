@@ -8,7 +8,7 @@ frames of 128x128 and less (6 blocks), critics of frames, losses and optimizers;
 neighbours (`time=3`), and beside the critic of frames one of whole videos watches motion. The pool of 50
 earlier videos is left out. The evaluator `frames` has no use here: validation has no pairs either. There are
 no published figures for this data. vgjax: not run at full length.
-Variants: `cpu` (32x32, 10 frames, narrow; 2 cores); `smoke` (seconds on a CPU).
+Variants: `cpu` (32x32, 10 frames, narrow; under half an hour on 2 cores); `smoke` (seconds on a CPU).
 """
 
 from ml_collections import ConfigDict
