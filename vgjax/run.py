@@ -80,6 +80,8 @@ class Run:
     init = step.make_init(self.method, self.task, self.optimizers)
     try:
       return jax.eval_shape(lambda batch: init(self.seed, batch), self._example_batch)
+    except ConfigError:
+      raise
     except ValueError as error:
       if not configs.is_refusal(error):
         raise
