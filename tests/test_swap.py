@@ -25,6 +25,14 @@ def test_what_is_no_code_is_refused(words):
     swap.parse(words, "--sample.content")
 
 
+@pytest.mark.parametrize(
+  "words, name",
+  [("3", "3"), ("0:7", "0to7"), ("0:1:8", "0to1in8"), ("0,2,5", "0_2_5"), ("0,1", "0to1"), ("0.5", "0.5")],
+)
+def test_files_are_named_by_their_codes(words, name):
+  assert swap._in_words(swap.parse(words, "")) == name
+
+
 def test_codes_between_two_are_as_long_as_these():
   codes = [np.asarray(swap._code("content", number, (2000,), 0)) for number in (0, 0.5, 1, 1.5)]
   assert [code.std() for code in codes] == pytest.approx([1] * 4, abs=0.06)

@@ -111,10 +111,11 @@ def swap(
 def write_swap(run: Run, state: TrainState, *, content: Sequence[float], motion: Sequence[float], **options):
   """`swap`, written to the run folder: an mp4 of the matrix, and a sheet with moments of each video."""
   videos = swap(run, state, content=content, motion=motion, **options)
+  codes = f"content-{_in_words(content)}-motion-{_in_words(motion)}"
   step, report = int(state.step), Report()
-  report.files += keep(run, "swap-sheet", step, matrix(videos, content, motion))
+  report.files += keep(run, f"swap-sheet-{codes}", step, matrix(videos, content, motion))
   report.files += keep(
-    run, "swap", step, sheet.tile(videos.reshape(-1, *videos.shape[2:]), columns=len(motion))
+    run, f"swap-{codes}", step, sheet.tile(videos.reshape(-1, *videos.shape[2:]), columns=len(motion))
   )
   return report
 
@@ -128,6 +129,14 @@ def matrix(videos: np.ndarray, content: Sequence[float], motion: Sequence[float]
     strips = [np.concatenate(list(video[moments]), axis=1) for video in line]
     rows.append(sheet.Row(f"content {number:g}", sheet.MADE, strips, None if n else words))
   return sheet.draw([rows])
+
+
+def _in_words(numbers: Sequence[float]) -> str:
+  """What a file of these codes is called: `3`, `0to7`, `0to1in8`, or `0_2_5`."""
+  count, first, last = len(numbers), numbers[0], numbers[-1]
+  if count == 1 or not np.allclose(numbers, np.linspace(first, last, count), atol=1e-6):
+    return "_".join(f"{number:g}" for number in numbers)
+  return f"{first:g}to{last:g}" + (f"in{count}" if last - first != count - 1 else "")
 
 
 def _model(run):
