@@ -27,7 +27,15 @@ def test_what_is_no_code_is_refused(words):
 
 @pytest.mark.parametrize(
   "words, name",
-  [("3", "3"), ("0:7", "0to7"), ("0:1:8", "0to1in8"), ("0,2,5", "0_2_5"), ("0,1", "0to1"), ("0.5", "0.5")],
+  [
+    ("3", "3"),
+    ("0:7", "0to7"),
+    ("0:1:8", "0to1in8"),
+    ("0,2,5", "0_2_5"),
+    ("0,1", "0to1"),
+    ("0.5", "0.5"),
+    ("2000000", "2000000"),
+  ],
 )
 def test_files_are_named_by_their_codes(words, name):
   assert swap._in_words(swap.parse(words, "")) == name

@@ -123,11 +123,11 @@ def write_swap(run: Run, state: TrainState, *, content: Sequence[float], motion:
 def matrix(videos: np.ndarray, content: Sequence[float], motion: Sequence[float]) -> np.ndarray:
   """A sheet, uint8 [height, width, 3]: a row for each content, its videos' first, middle and last frames."""
   moments = np.unique(np.linspace(0, videos.shape[2] - 1, _MOMENTS).round().astype(int))
-  words = [f"motion {number:g}" for number in motion]
+  words = [f"motion {_word(number, 2)}" for number in motion]
   rows = []
   for n, (number, line) in enumerate(zip(content, videos, strict=True)):
     strips = [np.concatenate(list(video[moments]), axis=1) for video in line]
-    rows.append(sheet.Row(f"content {number:g}", sheet.MADE, strips, None if n else words))
+    rows.append(sheet.Row(f"content {_word(number, 2)}", sheet.MADE, strips, None if n else words))
   return sheet.draw([rows])
 
 
@@ -135,8 +135,14 @@ def _in_words(numbers: Sequence[float]) -> str:
   """What a file of these codes is called: `3`, `0to7`, `0to1in8`, or `0_2_5`."""
   count, first, last = len(numbers), numbers[0], numbers[-1]
   if count == 1 or not np.allclose(numbers, np.linspace(first, last, count), atol=1e-6):
-    return "_".join(f"{number:g}" for number in numbers)
-  return f"{first:g}to{last:g}" + (f"in{count}" if last - first != count - 1 else "")
+    return "_".join(_word(number) for number in numbers)
+  return f"{_word(first)}to{_word(last)}" + (f"in{count}" if last - first != count - 1 else "")
+
+
+def _word(number: float, places: int = 6) -> str:
+  """A number without needless digits: 3, not 3.0, and never 1e+06."""
+  word = f"{number:.{places}f}"
+  return word.rstrip("0").rstrip(".")
 
 
 def _model(run):

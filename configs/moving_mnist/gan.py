@@ -5,7 +5,7 @@
 The model and its critics, losses and optimizers are those of the file of that name; only the data are
 others: two digits, 64x64. `dcgan3d` is what you get without a name. `mocogan` draws content and motion apart:
 `--mode=sample --sample.content=0:7 --sample.motion=0:7`. There are no published figures for this data. vgjax:
-not run at full length.
+not run at full length; `mocogan-cpu` makes digits in three quarters of an hour of a core (docs/results.md).
 
 Variants:
   MODEL        dcgan2d, dcgan3d, dense (16x16), dvdgan, mocogan, stylegan_v, tgan, vgan

@@ -12,6 +12,12 @@ by heart. Meant for one GPU, and for hundreds of clips that are alike. To read t
 folders, set `data.labels = "folder"`, and the `classes` of generator and critics to their number. There is no
 published figure. vgjax: not run at full length, on any hardware.
 
+Large videos are decoded more slowly than small networks learn. `python -m vgjax.data prepare` does it once:
+
+  python -m vgjax.data prepare videos prepared/a --size 32 --fps 8
+  python -m vgjax.launch --config configs/own_video/gan.py:mocogan-cpu --workdir runs/a --config.data="{
+    'name': 'array_records', 'path': 'prepared/a', 'time': 16, 'size': 32, 'clips_per_record': None}"
+
 Variants, as in `configs/moving_mnist/gan.py`:
   MODEL        16 or 32 frames of 64x64, as that file; 16x16 for `dense`
   MODEL-cpu    small and narrow

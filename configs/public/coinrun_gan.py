@@ -6,7 +6,8 @@ The model and its critics, losses and optimizers are those of the file of that n
 without one. The recordings are those of `coinrun.py`, `data/coinrun.npz` with video uint8 [videos, time, 64,
 64, 3]; `--config.data.path` names another file, or a folder of them. To make what was done part of what is
 made, set `data.action = True` and `conditions = ("action",)` of generator and critics. There are no published
-figures for this task. vgjax: not run at full length, on any hardware.
+figures for this task. vgjax: not run at full length; `mocogan-cpu` makes walls, ledges and a moving view in
+three quarters of an hour of a core (docs/results.md).
 
 Variants, as in `configs/moving_mnist/gan.py`:
   MODEL        16 or 32 frames of 64x64, as that file; 16x16 for `dense`
