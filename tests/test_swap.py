@@ -35,6 +35,8 @@ def test_what_is_no_code_is_refused(words):
     ("0,1", "0to1"),
     ("0.5", "0.5"),
     ("2000000", "2000000"),
+    ("2000000,2000001,2000005", "2000000_2000001_2000005"),
+    (",".join(["7"] * 60 + ["9"]), "7to9of61"),  # a name of 121 characters, twice, fits no file system
   ],
 )
 def test_files_are_named_by_their_codes(words, name):

@@ -132,17 +132,18 @@ def matrix(videos: np.ndarray, content: Sequence[float], motion: Sequence[float]
 
 
 def _in_words(numbers: Sequence[float]) -> str:
-  """What a file of these codes is called: `3`, `0to7`, `0to1in8`, or `0_2_5`."""
+  """What a file of these codes is called: `3`, `0to7`, `0to1in8`, or `0_2_5`; at most 80 characters."""
   count, first, last = len(numbers), numbers[0], numbers[-1]
-  if count == 1 or not np.allclose(numbers, np.linspace(first, last, count), atol=1e-6):
-    return "_".join(_word(number) for number in numbers)
-  return f"{_word(first)}to{_word(last)}" + (f"in{count}" if last - first != count - 1 else "")
+  ends = f"{_word(first)}to{_word(last)}"
+  if count > 1 and np.allclose(numbers, np.linspace(first, last, count), rtol=0, atol=1e-5):
+    return ends if last - first == count - 1 else f"{ends}in{count}"
+  each = "_".join(map(_word, numbers))
+  return each if len(each) <= 80 else f"{ends}of{count}"
 
 
 def _word(number: float, places: int = 6) -> str:
   """A number without needless digits: 3, not 3.0, and never 1e+06."""
-  word = f"{number:.{places}f}"
-  return word.rstrip("0").rstrip(".")
+  return f"{number:.{places}f}".rstrip("0").rstrip(".")
 
 
 def _model(run):
