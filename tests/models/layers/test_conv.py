@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from vgjax.models.layers import conv_dense, few_products, winograd
+from vgjax.models.layers import conv_cells, conv_dense, few_products, winograd
 from vgjax.models.layers.conv import Conv, ConvTranspose, conv, conv_transpose
 
 # size, window, in, out, and the arguments of conv
@@ -114,31 +114,48 @@ def test_kernel_gradients_of_few_channels_take_fewer_multiplications_too(monkeyp
   assert not used
 
 
-@pytest.mark.parametrize(
-  "size, window, strides, padding",
-  [
-    ((4, 6, 6), (4, 4, 4), 2, 1),
-    ((5, 7, 6), (4, 4, 4), 2, 1),  # the last pixels are not read
-    ((6, 8, 6), (4, 4, 4), (1, 2, 2), ((0, 0), (1, 1), (1, 1))),
-    ((4, 6, 9), (2, 4, 6), (2, 2, 3), ((0, 2), (3, 1), (2, 1))),
-    ((8, 6), (4, 4), 2, 1),
-    ((8, 8), (2, 2), 2, 0),
-  ],
-)
-def test_the_form_of_cells_equals_lax(size, window, strides, padding, monkeypatch):
-  monkeypatch.setattr(conv_dense.conv_cells, "MOVED_PIXELS", 0)
-  monkeypatch.setattr(conv_dense.conv_cells, "MOVED_DEPTH", 0)
+@pytest.fixture
+def form_of_cells(monkeypatch):
+  """Small frames take the form of cells too; returns the names of its maps that are used."""
+  monkeypatch.setattr(conv_cells, "MOVED_PIXELS", 0)
   used = set()
-  for name in ("input_gradient", "kernel_gradient"):
-    form = getattr(conv_dense.conv_cells, name)
-    recorded = lambda *arrays, g, name=name, form=form: used.add(name) or form(*arrays, g=g)
-    monkeypatch.setattr(conv_dense.conv_cells, name, recorded)
+  maps = ("input_gradient", "kernel_gradient", "_product_of_moved_y", "_product_of_moved_cells")
+  for name in maps:
+    form = getattr(conv_cells, name)
+    recorded = lambda *arrays, name=name, form=form, **g: used.add(name) or form(*arrays, **g)
+    monkeypatch.setattr(conv_cells, name, recorded)
+  return used
+
+
+CELLS = [
+  ((4, 6, 6), (4, 4, 4), 2, 1),
+  ((5, 7, 6), (4, 4, 4), 2, 1),  # the last pixels are not read
+  ((6, 8, 6), (4, 4, 4), (1, 2, 2), ((0, 0), (1, 1), (1, 1))),
+  ((4, 6, 9), (2, 4, 6), (2, 2, 3), ((0, 2), (3, 1), (2, 1))),
+  ((8, 6), (4, 4), 2, 1),
+]
+
+
+@pytest.mark.parametrize("size, window, strides, padding", CELLS)
+@pytest.mark.parametrize("features, moved", [(5, "y"), (40, "cells")])
+def test_the_form_of_cells_equals_lax(size, window, strides, padding, features, moved, form_of_cells):
+  check_equals_lax(size, window, 3, features, dict(strides=strides, padding=padding))
+  assert form_of_cells == {"input_gradient", "kernel_gradient", f"_product_of_moved_{moved}"}
+
+
+@pytest.mark.parametrize("size, window, strides, padding", CELLS)
+def test_pictures_of_many_channels_have_another_kernel_gradient(
+  size, window, strides, padding, form_of_cells, monkeypatch
+):
+  monkeypatch.setattr(conv_cells, "MOVED_FLAT", 2)
   check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
-  assert used == {"input_gradient", "kernel_gradient"}
-  used.clear()
-  monkeypatch.setattr(conv_dense.conv_cells, "MOVED_FLAT", 2)
-  check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
-  assert used == {"input_gradient", *(("kernel_gradient",) if len(size) == 3 else ())}
+  moved = {"kernel_gradient", "_product_of_moved_y"} if len(size) == 3 else set()
+  assert form_of_cells == {"input_gradient", *moved}
+
+
+def test_a_window_of_one_cell_moves_nothing(form_of_cells):
+  check_equals_lax((8, 8), (2, 2), 3, 5, dict(strides=2, padding=0))
+  assert form_of_cells == {"input_gradient"}
 
 
 def check_equals_lax(size, window, depth, features, options):

@@ -5,7 +5,9 @@ DCGAN has them, is a window of 2 cells: no tap is multiplied by an inserted zero
 whole cells.
 
   input gradient    one product gives every cell of every window; each is painted where it belongs
-  kernel gradient   the cells against y, moved over the window's rows and columns: one product a tap in time
+  kernel gradient   the cells against y. Whichever has fewer channels is moved over the window, at the price
+                    of its copies: y over rows and columns, then one product a tap in time; or the cells over
+                    columns, then one product a tap in time and row
 """
 
 import itertools
@@ -15,9 +17,9 @@ import jax.numpy as jnp
 from jax import lax
 
 PAINTED = 2**26  # numbers which an input gradient may paint; 2^28 bytes
-# Pixels of y's frames, and channels of x, from which moving y pays for the border; without a window in time
-# there is an equally fast way from some number of channels on.
-MOVED_PIXELS, MOVED_DEPTH, MOVED_FLAT = 8 * 8, 16, 64
+# Pixels of y's frames from which moving it pays for the border; and channels of x up to which it does without
+# a window in time, where there is an equally fast way for more.
+MOVED_PIXELS, MOVED_FLAT = 8 * 8, 64
 
 
 def fits(g):
@@ -32,9 +34,10 @@ def paints(g, pixels, depth):
 
 
 def moves(g, depth):
-  """Whether `kernel_gradient` is fast, for so many channels of x; for pictures it is not."""
+  """Whether `kernel_gradient` is fast, for so many channels of x and windows of more than one cell."""
   most = math.inf if g.window[0] > 1 else MOVED_FLAT
-  return fits(g) and math.prod(g.output[1:]) >= MOVED_PIXELS and MOVED_DEPTH <= depth <= most
+  several = g.window != g.strides
+  return fits(g) and several and math.prod(g.output[1:]) >= MOVED_PIXELS and depth <= most
 
 
 def input_gradient(y, kernel, *, g):
@@ -63,19 +66,41 @@ def kernel_gradient(x, y, *, g):
   depth, features = x.shape[-1], y.shape[-1]
   window = _cells(g.window, g)
   x = _to_cells(x, window, g)
+  product = _product_of_moved_cells if x.shape[-1] <= features else _product_of_moved_y
+  kernel = product(x, y, window).reshape(*window, *g.strides, depth, features)
+  return kernel.transpose(0, 3, 1, 4, 2, 5, 6, 7).reshape(*g.window, depth, features)
+
+
+def _product_of_moved_y(cells, y, window):
+  """[batch, *cells, cell * in], [batch, *output, out] -> [*window, cell * in, out]."""
   moved = [
     jnp.pad(y, [(0, 0), (0, 0), (i, window[1] - 1 - i), (j, window[2] - 1 - j), (0, 0)])
     for i, j in itertools.product(range(window[1]), range(window[2]))
   ]
-  y = jnp.concatenate(moved, axis=-1).reshape(-1, len(moved) * features)
-  kernel = []
-  for tap in range(window[0]):
-    seen = lax.slice_in_dim(x, tap, tap + g.output[0], axis=1).reshape(-1, x.shape[-1])
-    kernel.append(lax.dot_general(seen, y, (((0,), (0,)), ((), ()))))
-  kernel = jnp.stack(kernel).reshape(window[0], *g.strides, depth, *window[1:], features)
-  # tap in time, pixel in the cell (3), in, row and column of cells, out
-  kernel = kernel.transpose(0, 1, 5, 2, 6, 3, 4, 7)
-  return kernel.reshape(*g.window, depth, features)
+  moved = jnp.concatenate(moved, axis=-1)
+  kernel = [
+    _product(lax.slice_in_dim(cells, tap, tap + y.shape[1], axis=1), moved) for tap in range(window[0])
+  ]
+  kernel = jnp.stack(kernel).reshape(window[0], -1, *window[1:], y.shape[-1])
+  return kernel.transpose(0, 2, 3, 1, 4)
+
+
+def _product_of_moved_cells(cells, y, window):
+  """The same; y, the larger, is read as it lies."""
+  times, rows, columns = y.shape[1:4]
+  moved = [lax.slice_in_dim(cells, tap, tap + columns, axis=3) for tap in range(window[2])]
+  moved = jnp.concatenate(moved, axis=-1)
+  kernel = [
+    _product(moved[:, time : time + times, row : row + rows], y)
+    for time, row in itertools.product(range(window[0]), range(window[1]))
+  ]
+  return jnp.stack(kernel)
+
+
+def _product(x, y):
+  """[..., in], [..., out] -> [in, out], summed over the rest."""
+  x, y = (array.reshape(-1, array.shape[-1]) for array in (x, y))
+  return lax.dot_general(x, y, (((0,), (0,)), ((), ())))
 
 
 def _cells(size, g):
