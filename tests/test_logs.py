@@ -28,6 +28,18 @@ def test_lines_after_the_resumed_step_are_dropped(tmp_path):
   assert [json.loads(line)["a"] for line in path.read_text().splitlines()] == [1.0, 2.0, 30.0]
 
 
+def test_without_a_terminal_logged_steps_are_lines_and_a_slow_step_after_a_minute(monkeypatch, capsys):
+  now = 0.0
+  monkeypatch.setattr(logs.time, "monotonic", lambda: now)
+  progress = logs.Progress(start=0, total=9, every=4)
+  for step, seconds in enumerate([61, 1, 1, 1, 59, 2, 1, 1, 1], 1):
+    now += seconds
+    progress.update(step, "loss 1", 2.0)
+  lines = capsys.readouterr().out.splitlines()
+  assert [line.split()[1] for line in lines] == ["1/9", "4/9", "6/9", "8/9", "9/9"]
+  assert lines[0] == "step 1/9  loss 1  00:04 left"
+
+
 def test_infinite_numbers_stay_valid_json(tmp_path):
   writer = logs.JsonLines(tmp_path / "metrics.jsonl", 0)
   writer.numbers(1, {"psnr": float("inf")})

@@ -13,6 +13,8 @@ _SLOW = 0.1  # share of the time waited for data, from which it is worth a word
 class Clock:
   """Videos a second, and the share of time that the loop waited for data, over the recent steps.
 
+  The first step, which is compiled and fills the loader's queue, counts only until there is another.
+
   Args:
     batch_size: videos a step.
     batches: the loader; its `wait_seconds` is how long the loop has waited in all.
@@ -21,10 +23,13 @@ class Clock:
   def __init__(self, batch_size: int, batches: Any):
     self._batch_size, self._batches = batch_size, batches
     self._marks = collections.deque([self._now()], maxlen=_RECENT + 1)
-    self._said = False
+    self._ticks, self._said = 0, False
 
   def tick(self) -> None:
     """Says that a step is done."""
+    self._ticks += 1
+    if self._ticks == 2:
+      self._marks.popleft()
     self._marks.append(self._now())
 
   @property

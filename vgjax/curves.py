@@ -36,7 +36,7 @@ class History(NamedTuple):
   Attributes:
     name: the run's folder.
     axes: {"steps", "videos", "minutes": [n]}: where each line of the log stands. Minutes are of training
-      (compiling too, evaluations not), from the speed that was logged.
+      (evaluations and compiling not), from the speed that was logged.
     figures: {name: [n]}; NaN where a line lacks it.
   """
 

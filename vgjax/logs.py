@@ -10,6 +10,7 @@ import math
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ import jax
 import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
+
+_SILENCE = 60  # seconds after which a step is printed that is not logged
 
 
 class Writer(Protocol):
@@ -126,11 +129,14 @@ class WeightsAndBiases:
 
 
 class Progress:
-  """The bar: step, loss, videos a second, time left; plain lines where there is no terminal."""
+  """The bar: step, loss, videos a second, time left.
+
+  Where there is no terminal, a line for each logged step, and for one a minute where these are further apart.
+  """
 
   def __init__(self, *, start: int, total: int, every: int):
     self._live = sys.stderr.isatty() or "ipykernel" in sys.modules
-    self._every, self._total = every, total
+    self._every, self._total, self._printed = every, total, time.monotonic()
     size = shutil.get_terminal_size((100, 24))
     self._bar = tqdm(
       initial=start,
@@ -148,7 +154,8 @@ class Progress:
     if self._live:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
-    elif step % self._every == 0 or step == self._total:
+    elif step % self._every == 0 or step == self._total or time.monotonic() - self._printed > _SILENCE:
+      self._printed = time.monotonic()
       left = (self._total - step) / steps_per_second
       print(f"step {step}/{self._total}  {text}  {tqdm.format_interval(left)} left", flush=True)
 

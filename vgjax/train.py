@@ -60,6 +60,8 @@ def train(run: Run) -> TrainState:
   batches = run.train_batches(start)
   clock = Clock(run.batch_size, batches)
   reporter = _Reporter(run, logger, clock)
+  if start < run.steps:
+    logger.say("compiling the first step; a second start takes it from the cache")
   try:
     for step in range(start + 1, run.steps + 1):
       state, metrics = run.update(state, next(batches))
