@@ -54,6 +54,13 @@ def test_weight_decay_spares_biases_and_norms():
   np.testing.assert_allclose(change["norm"]["scale"], 0.0)
 
 
+def test_l2_is_part_of_the_gradient_and_not_of_what_is_clipped():
+  params, gradient = {"kernel": jnp.array([3.0, -4.0])}, {"kernel": jnp.array([30.0, 40.0])}
+  optimizer = optim.make(name="sgd", learning_rate=1.0, steps=10, clip=5.0, l2=0.1)
+  updates, _ = optimizer.transform.update(gradient, optimizer.transform.init(params), params)
+  np.testing.assert_allclose(updates["kernel"], [-3.0 - 0.3, -4.0 + 0.4], rtol=1e-6)
+
+
 def test_clipping_bounds_the_gradient():
   optimizer = optim.make(name="sgd", learning_rate=1.0, steps=10, clip=1.0)
   params = {"a": jnp.zeros(4)}

@@ -45,6 +45,7 @@ def make(
   steps: int,
   schedule: Mapping[str, Any] = {"name": "constant"},
   clip: float | None = None,
+  l2: float = 0.0,
   project: Mapping[str, Any] | None = None,
   decay_mask: str = r"kernel|embedding",
   every: int = 1,
@@ -61,6 +62,8 @@ def make(
     schedule: `dict(name="constant" | "cosine" | "linear" | "onecycle", ...)`, with the keys of the function
       below.
     clip: the largest global norm of the branch's gradient, or None.
+    l2: this times the parameters is added to the gradient, after clipping: what PyTorch's Adam calls
+      weight decay. It applies to all parameters.
     project: a function of `vgjax.projections` and its arguments: what is done to the parameters after an
       update; or None.
     decay_mask: weight decay applies to parameters whose path matches this regular expression.
@@ -90,6 +93,8 @@ def make(
       lambda path, _: bool(re.search(decay_mask, path_name(path))), params
     )
   transform = configs.call(optimizer, arguments, where=where, learning_rate=rate)
+  if l2:
+    transform = optax.chain(optax.add_decayed_weights(l2), transform)
   if clip is not None:
     transform = optax.chain(optax.clip_by_global_norm(clip), transform)
   if project is not None:

@@ -3,8 +3,9 @@
   python -m vgjax.launch --config configs/moving_shapes/dcgan3d.py --workdir runs/dcgan3d
 
 The one-stream generator of Vondrick et al. 2016 (arXiv:1609.02612): 32 frames of 64x64 from a vector of 100
-numbers, with the paper's critic, batch and Adam. There are no published figures for this data. vgjax: not run
-at full length.
+numbers, with the paper's critic (but for what `models/critic3d.py` says), batch and Adam; samples are drawn
+with averaged weights, which the authors' program has not. There are no published figures for this data.
+vgjax: not run at full length.
 
 Variants:
   cpu    three fast shapes, three eighths of a frame of 32x32 wide, 16 frames, narrower networks, a critic of

@@ -8,8 +8,9 @@ Then eight contents with eight motions, as one sheet and one video:
 
 Everything in these videos is known and can be read back from samples (`vgjax.data.shapes_read`), so whether
 the content code changes what is seen and not how it moves is a figure: `evaluators.swap`. The published
-model, critics and optimizers at 64x64 and 16 frames. There are no published figures for this data. vgjax: not
-run at full length.
+model, critics and optimizers at 64x64 and 16 frames. What differs: 32 videos a step, of which the image
+critic sees a frame each, where the authors' program has 3 videos and 10 frames; and samples are drawn with
+averaged weights. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
   cpu    narrower networks; the data, the loss and the steps of dcgan3d.py:cpu: half an hour on 2 cores
@@ -25,7 +26,7 @@ from vgjax import load_config
 
 
 def get_config(variant: str = "") -> ConfigDict:
-  adam = dict(name="adam", learning_rate=2e-4, b1=0.5, b2=0.999)
+  adam = dict(name="adam", learning_rate=2e-4, b1=0.5, b2=0.999, l2=1e-5)
   config = ConfigDict(
     dict(
       seed=0,

@@ -2,9 +2,10 @@
 
   python -m vgjax.launch --config configs/moving_shapes/tgan.py --workdir runs/tgan
 
-The published generator, critic, RMSProp and batch at 64x64 and 16 frames: Wasserstein's game with singular
-values of the critic clipped to 1 after every fifth update, and the scales of its batch normalisation with
-them. There are no published figures for this data. vgjax: not run at full length.
+The published generator, critic (but for what `models/tgan.py` says), RMSProp and batch at 64x64 and 16
+frames; samples are drawn with averaged weights, which the authors' program has not. It is Wasserstein's game
+with singular values of the critic clipped to 1 after every fifth update, and the scales of its batch
+normalisation with them. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
   cpu    a narrower generator; data, critics, loss and steps of dcgan3d.py:cpu, fewer of them, to stay within

@@ -11,7 +11,8 @@ There may be several, of frames and of motion, say; each is a branch with a loss
 Both losses are taken at the same parameters and the same random key, so the videos that are made, and what a
 critic with no batch of its own says of them, are computed once for all branches. `optim.critic.every` and
 `optim.generator.every` set how many steps of one go with one of the other; what is computed in some steps
-only is no longer shared with the rest of them.
+only is no longer shared with the rest of them. (The programs of VGAN, MoCoGAN and Pix2Pix update critics
+first, and the generator learns from the new ones.)
 
 Branches: `generator` and critics, `critic` or `<anything>_critic` (trained); their `_stats` (written).
 """

@@ -1,8 +1,9 @@
 """A critic of single frames, some of each video drawn at random: it knows what frames look like, not motion.
 
 With `frames=1`, `patches=True`, `levels=3`, `use_bias=False` it is MoCoGAN's image critic (Tulyakov et al.
-2018, arXiv:1707.04993); with `patches=True`, `levels=3`, `fine=1`, `sees_hint=True` PatchGAN, which scores
-70x70 pixels (Isola et al. 2017, arXiv:1611.07004), with the mask as one more channel; with 8 frames it does
+2018, arXiv:1707.04993), but for initial values, as `mocogan.py` says; with `patches=True`, `levels=3`,
+`fine=1`, `sees_hint=True` PatchGAN, which scores 70x70 pixels (Isola et al. 2017, arXiv:1611.07004), with the
+mask as one more channel, and with biases before batch normalisation, which do nothing; with 8 frames it does
 the work of DVD-GAN's spatial critic (Clark et al. 2019, arXiv:1907.06571), with plain layers in place of
 residual ones.
 """

@@ -1,8 +1,10 @@
 """A critic of whole videos: three-dimensional strided convolutions.
 
-With the defaults it is VGAN's (Vondrick et al. 2016, arXiv:1609.02612), but for the last layer: one score,
-not the two of a softmax. With `time="slide"`, `use_bias=False` it is MoCoGAN's video critic (Tulyakov et al.
-2018, arXiv:1707.04993), which halves height and width only; with `patches=True` its patch critic.
+With the defaults it is VGAN's (Vondrick et al. 2016, arXiv:1609.02612). What differs: one score at the end,
+not the two of a softmax; kernels start at N(0, 0.02), not N(0, 0.01); 1e-5 is added to a batch's variance,
+not 1e-3. With `time="slide"`, `use_bias=False` it is MoCoGAN's video critic (Tulyakov et al. 2018,
+arXiv:1707.04993), which halves height and width only; with `patches=True`, `levels=3`, too, its patch critic;
+but for initial values, as `mocogan.py` says.
 """
 
 from typing import Any

@@ -2,10 +2,11 @@
 
   frame_t = G([content, motion_t]),   content ~ N(0, 1) once a video, motion_t ~ N(0, 1) for each frame anew
 
-G is DCGAN's generator of images, 100 -> 512 x (4, 4) -> 256 x (8, 8) -> 128 x (16, 16) -> 64 x (32, 32) ->
-(64, 64) with the defaults. It is MoCoGAN without the recurrent network: what one frame shows of the motion
-tells nothing of the next one's, so a critic of videos can teach it still videos at most. With a critic of
-frames alone it measures what frames are worth without motion. Conditions are vectors beside the content.
+G is DCGAN's generator of images with half its channels, as MoCoGAN has them: with the defaults 100 ->
+512 x (4, 4) -> 256 x (8, 8) -> 128 x (16, 16) -> 64 x (32, 32) -> (64, 64). It is MoCoGAN without the
+recurrent network: what one frame shows of the motion tells nothing of the next one's, so a critic of videos
+can teach it still videos at most. With a critic of frames alone it measures what frames are worth without
+motion. Conditions are vectors beside the content.
 """
 
 from typing import Any

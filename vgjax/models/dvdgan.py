@@ -11,8 +11,9 @@ norm="spectral")` and `critic3d(downsample=2, norm="spectral")`.
 
 What differs: the authors' program is not public, so layers are those that the paper names; fewer channels;
 batch statistics over all frames where the paper has one set a frame, for the sake of any length; no
-orthogonal penalty on kernels; critics without residual blocks, and of the spatial one each frame's score is a
-score of its own where the paper adds them up.
+orthogonal penalty on kernels, no attention; the label's embedding is not normalised; critics start at
+N(0, 0.02), have no residual blocks, and of the spatial one each frame's score is a score of its own where the
+paper adds them up.
 """
 
 from typing import Any

@@ -6,7 +6,9 @@ The content is drawn once a video, e_t ~ N(0, 1) for each frame anew, and the GR
 so a video may be of any length. G is DCGAN's generator of images, without biases, as in the authors' program.
 The category is the label's one-hot vector; with `categories` in the video critic and the loss `category`, the
 critic tells it and the generator is asked to make it visible. Text and the like (not in the paper) stand
-beside it.
+beside it. What differs: DCGAN's initial values, where the authors' program has those of the PyTorch of its
+day (kernels U(-1, 1) / sqrt(fan in), scales of batch normalisation U(0, 1)); and one bias, not two, for each
+of the first two gates of the GRU, 20 numbers fewer that say the same.
 """
 
 from typing import Any

@@ -10,7 +10,7 @@ from the first `longest` frames, so a sample may be as long.
 
 Layers, initial values and, at 256x256 with channels=64, parameters are those of the authors' program. What
 differs: tanh at the end; picture borders are repeated where zeros were blurred in; the same convolution after
-doubling in place of a transposed one and a blur; no truncation and no style mixing; a first map of up to 7
+doubling in place of a transposed one and a blur; no truncation; a first map of up to 7
 pixels a side for sizes that are no power of two; conditions as in the other generators. The published critic,
 of three frames at drawn distances, is not here: play against `critic3d(norm="none")` with the penalty `r1`.
 """
