@@ -68,8 +68,11 @@ def get_config(variant: str = "") -> ConfigDict:
       config.models.generator.channels = 32
       config.models.image_critic.update(frames=4, channels=32, patches=False, norm="none", use_bias=True)
       config.models.video_critic.update(channels=16, norm="none", use_bias=True, time="halve")
-      config.optim.update(generator=small.optim.generator, image_critic=small.optim.image_critic)
-      config.optim.video_critic = small.optim.critic
+      config.optim = dict(
+        generator=small.optim.generator,
+        image_critic=small.optim.image_critic,
+        video_critic=small.optim.critic,
+      )
       config.evaluators.grid.every = 1000
       config.evaluators.distribution.num_videos = 256
     case "smoke":
