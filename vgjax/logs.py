@@ -33,11 +33,18 @@ class Writer(Protocol):
 
 
 class JsonLines:
-  """`metrics.jsonl`: one object a line, `{"step": 100, "predictor/loss": 0.012, ...}`."""
+  """`metrics.jsonl`: one object a line, `{"step": 100, "predictor/loss": 0.012, ...}`.
+
+  Attributes:
+    latest: each number as it was last written up to the step that the run goes on from.
+  """
 
   def __init__(self, path: Path, start_step: int):
+    self.latest: dict[str, float] = {}
     if path.exists():
       kept = [line for line in path.read_text().splitlines() if _step_of(line) <= start_step]
+      for line in kept:
+        self.latest |= {name: number for name, number in json.loads(line).items() if number is not None}
       temporary = path.with_suffix(".tmp")
       temporary.write_text("".join(line + "\n" for line in kept))
       temporary.replace(path)
@@ -196,11 +203,14 @@ class Logger:
   ):
     self.every = every
     self._writers: list[Writer] = []
+    self.latest: Mapping[str, float] = {}  # of a run that goes on, what was last logged
     self._first = jax.process_index() == 0
     self.progress = Progress(start=start, total=total, every=every) if self._first else None
     if not self._first or workdir is None:
       return
-    self._writers.append(JsonLines(workdir / "metrics.jsonl", start))
+    lines = JsonLines(workdir / "metrics.jsonl", start)
+    self._writers.append(lines)
+    self.latest = lines.latest
     if tensorboard is None:
       tensorboard = _installed("tensorboardX")
     if tensorboard:

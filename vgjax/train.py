@@ -98,7 +98,8 @@ def train(run: Run) -> TrainState:
 class _Reporter:
   """Reads the numbers of steps from the device, checks them and hands them on.
 
-  What is not computed at every step, as the penalty of a critic, is logged as it was when it last was.
+  What is not computed at every step, as the penalty of a critic, is logged as it was when it last was; in a
+  run that goes on, as it was last logged.
 
   Attributes:
     figures: those of the latest evaluations while training.
@@ -107,8 +108,9 @@ class _Reporter:
   def __init__(self, run: Run, logger: logs.Logger, clock: Clock):
     self._run, self._logger, self._clock = run, logger, clock
     self._watcher = run.method.watch() if run.method.watch else None
-    self._latest: dict[str, float] = {}
-    self.figures: dict[str, float] = {}
+    learning = lambda name: name.split("/")[0] in run.optimizers
+    self._latest = {name: number for name, number in logger.latest.items() if learning(name)}
+    self.figures = {name: number for name, number in logger.latest.items() if not learning(name)}
 
   def step(self, step: int, metrics: Any) -> None:
     """Numbers of a step, of which those are blank that are not computed at every step."""

@@ -1,5 +1,7 @@
 """The method `gan` with networks of one number, whose losses and gradients are known."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -156,18 +158,25 @@ SMALL = f"{all_configs.ROOT}/moving_shapes/dcgan3d.py:smoke"
 
 
 def test_numbers_that_are_not_there_at_every_step_are_logged_all_the_same(tmp_path):
-  """The generator learns at steps 1, 3, 5, the penalty is due at 1 and 4; steps 2, 4, 6 are logged."""
+  """The generator learns at steps 1, 3, 5, the penalty is due at 1 and 4; steps 2, 4, 6 are logged.
+
+  What goes on after step 4 logs the penalty of step 4, too.
+  """
   config = vgjax.load_config(SMALL)
-  config.update(steps=6, evaluators={}, log=dict(every=2))
+  config.update(steps=6, evaluators={}, log=dict(every=2), checkpoint=dict(every=2, keep=9))
   config.models.critic.norm = "none"
   config.method.penalty = dict(name="r1", every=3)
   config.optim.generator.every = 2
   vgjax.train(vgjax.build(config, tmp_path))
+  whole = {}
   for name in ("generator/loss", "generator/spread", "critic/penalty"):
-    logged = tiny.losses(tmp_path, name)
+    whole[name] = logged = tiny.losses(tmp_path, name)
     assert list(logged) == [2, 4, 6] and all(np.isfinite(value) for value in logged.values())
   penalties = list(tiny.losses(tmp_path, "critic/penalty").values())
   assert penalties[0] != penalties[1] == penalties[2] > 0
+  shutil.rmtree(tmp_path / "checkpoints/6")
+  vgjax.train(vgjax.build(config, tmp_path))
+  assert {name: tiny.losses(tmp_path, name) for name in whole} == whole
 
 
 def test_penalties_that_cannot_be_right_are_refused():
