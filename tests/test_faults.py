@@ -76,7 +76,8 @@ def test_not_finite_loss_stops_names_the_branch_and_keeps_the_last_good_checkpoi
 def test_workdir_of_another_config_is_refused_with_the_difference(tmp_path):
   (tmp_path / "config.json").write_text(json.dumps(tiny.config(steps=99).to_dict()))
   code, output = processes.launch(f"--config={processes.TINY}", f"--workdir={tmp_path}")
-  assert code == 1 and "config.steps: 6, and 99 in the other" in output
+  assert code == 1 and "config.steps: 99 before, 6 now" in output
+  assert f"--config.init_from=\"{{'predictor': '{tmp_path}:predictor'}}\"" in output
   assert "Traceback" not in output and not (tmp_path / "checkpoints").exists()
 
 

@@ -29,7 +29,18 @@ def test_train_evaluate_and_sample_from_the_workdir_alone(tmp_path):
 
   code, output = processes.launch("--mode", "sample", "--workdir", str(workdir), "--num_videos=3", "--time=9")
   assert code == 0, output
-  assert len(list(workdir.glob("samples/sample-test-0*.mp4"))) == 4  # each, and all in one
+  single = "samples/sample-test-time9-0000006"
+  assert sorted(path.name for path in workdir.glob(f"{single}/*")) == ["000.mp4", "001.mp4", "002.mp4"]
+  assert (workdir / f"{single}.mp4").exists()  # all in one
+
+  (workdir / "config.json").write_text("{")  # a full disk, say
+  code, output = processes.launch("--mode=evaluate", f"--workdir={workdir}")
+  assert code == 1 and "config.json is damaged" in output and "delete it" in output, output
+  (workdir / "config.json").unlink()
+  code, output = processes.launch("--mode=sample", f"--workdir={workdir}", "--num_videos=19", "--seed=1")
+  assert code == 0, output
+  assert "the test split has 16 videos to go on from: as many samples were made, not 19" in output
+  assert len(list(workdir.glob("samples/sample-test-seed1-0000006/*.mp4"))) == 16
 
 
 def test_help_shows_what_to_type():
@@ -41,7 +52,8 @@ def test_help_shows_what_to_type():
 
 def test_missing_config_says_what_to_do(tmp_path):
   code, output = processes.launch("--mode=evaluate", f"--workdir={tmp_path}")
-  assert code != 0 and "--config is missing" in output and "Traceback" not in output
+  assert code != 0 and f"there is no run in {tmp_path}; --config starts one" in output
+  assert "Traceback" not in output and len(output.splitlines()) < 5
 
 
 @pytest.mark.parametrize(
@@ -50,6 +62,11 @@ def test_missing_config_says_what_to_do(tmp_path):
     ((":cup",), 'no variant "cup"; there are: cpu, smoke'),
     (("", "--config.method.loss=hinge"), "--config.method.loss is a part with keys of its own; set one"),
     (("", "--config.steps=many"), "--config.steps=many"),
+    (("", "--config.optim.critic.ema=0"), 'config.optim has no "critic"; did you mean "video_critic"?'),
+    (("", "--config.optim.critic.ema=0"), 'set it whole: --config.optim.critic="{...}"'),
+    (("", "--config.optim.generator.learning_rat=1"), 'did you mean "learning_rate"? Known: b1,'),
+    (("", "--config.evaluators.grid.evry=1"), 'did you mean "every"?'),
+    (("", "twice"), "what is 'twice'? Flags start with --"),
     (("", "--sample.content=0:7"), "--sample.content and --sample.motion go with --mode=sample"),
     (("", "--workdr=x"), "workdr"),
   ],
@@ -68,5 +85,7 @@ def test_evaluate_before_training_says_so(tmp_path):
 
 
 def test_config_file_that_is_not_there(tmp_path):
-  code, output = processes.launch("--config=configs/quikstart.py", f"--workdir={tmp_path}")
-  assert code != 0 and "configs/quikstart.py" in output and "Traceback" not in output, output
+  near = all_configs.ROOT / "quikstart.py"
+  code, output = processes.launch(f"--config={near}", f"--workdir={tmp_path}")
+  assert code == 1 and f"no config file {near}; did you mean {all_configs.ROOT}/quickstart.py?" in output
+  assert "Traceback" not in output

@@ -41,6 +41,15 @@ def test_smoke(name, tmp_path, tmp_path_factory):
   assert int(resumed.step) == config.steps
 
 
+def test_videos_from_noise_are_as_many_as_asked_for_and_all_differ():
+  """Of a split of 8 videos: a second and a third time round draw others, and nothing is filled up."""
+  config = all_configs.smoke("moving_shapes/dense.py", None)
+  run = vgjax.build(config)
+  video = vgjax.sample(run, run.init_state(), num_videos=19)
+  assert len(video) == 19 == len(np.unique(video.reshape(19, -1), axis=0))
+  np.testing.assert_array_equal(vgjax.sample(run, run.init_state(), num_videos=3), video[:3])
+
+
 @pytest.mark.parametrize("name", all_configs.NAMES)
 def test_says_how_to_run_it_and_refuses_an_unknown_variant(name):
   text = (all_configs.ROOT / name).read_text()

@@ -77,7 +77,7 @@ def test_a_model_whose_codes_are_not_apart_is_refused():
   config = all_configs.smoke("moving_shapes/dcgan3d.py", None)
   config.mesh = dict(data=1)
   run = vgjax.build(config)
-  with pytest.raises(ConfigError, match="draw them apart, as mocogan does; this run's models draw video"):
+  with pytest.raises(ConfigError, match=r"draw them apart: mocogan, .* is called: video"):
     swap.swap(run, jax.eval_shape(run.init_state))
 
 
@@ -95,4 +95,6 @@ def test_writes_a_sheet_and_a_video(mocogan, tmp_path):
   report = swap.write_swap(run, mocogan[1], content=[0, 1], motion=[0, 1])
   assert sorted(path.suffix for path in report.files) == [".mp4", ".png"]
   assert all(path.stat().st_size > 0 for path in report.files)
+  other = swap.write_swap(run, mocogan[1], content=[0, 1], motion=[0, 1], seed=1, time=4)
+  assert not {*report.files} & {*other.files} and "-time4-seed1-" in other.files[0].name
   assert jnp.ndim(mocogan[1].step) == 0

@@ -156,7 +156,7 @@ def _evaluator(name, part) -> PlannedEvaluator:
   maker = configs.find("evaluators", module_name, f"{where}.name").make
 
   def make(split):
-    return configs.call(maker, options, where=where, split=split)
+    return configs.call(maker, options, where=where, also=("every", "split"), split=split)
 
   make(split)  # a wrong key is found now, not after hours of training
   return PlannedEvaluator(make, split, every)

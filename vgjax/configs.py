@@ -47,7 +47,14 @@ def parameters(function: Callable) -> dict[str, inspect.Parameter]:
   return {k: p for k, p in found.items() if p.kind in kinds and k not in hidden}
 
 
-def call(function: Callable, config: Mapping[str, Any], *args: Any, where: str, **fixed: Any) -> Any:
+def call(
+  function: Callable,
+  config: Mapping[str, Any],
+  *args: Any,
+  where: str,
+  also: Iterable[str] = (),
+  **fixed: Any,
+) -> Any:
   """`function(*args, **config, **fixed)`, after every key was checked against the signature.
 
   Args:
@@ -55,12 +62,13 @@ def call(function: Callable, config: Mapping[str, Any], *args: Any, where: str, 
     config: the keys of one part of a config.
     *args: positional arguments.
     where: the part's path in the config, for messages.
+    also: keys of that part that the caller has read itself, to be named among the known ones.
     **fixed: arguments which the program sets.
 
   Raises:
     ConfigError: an unknown or a missing key.
   """
-  check(function, config, len(args), where=where, fixed=fixed)
+  check(function, config, len(args), where=where, also=also, fixed=fixed)
   try:
     return function(*args, **config, **fixed)
   except VgjaxError:
@@ -70,7 +78,13 @@ def call(function: Callable, config: Mapping[str, Any], *args: Any, where: str, 
 
 
 def check(
-  function: Callable, config: Mapping[str, Any], num_args: int, *, where: str, fixed: Iterable[str] = ()
+  function: Callable,
+  config: Mapping[str, Any],
+  num_args: int,
+  *,
+  where: str,
+  also: Iterable[str] = (),
+  fixed: Iterable[str] = (),
 ) -> None:
   """What `call` checks first; `num_args` positional arguments and the keys `fixed` are the program's."""
   known = parameters(function)
@@ -80,7 +94,7 @@ def check(
   settable = {k: p for k, p in known.items() if k not in ours}
   for key in config:
     if key not in settable and not takes_any:
-      raise ConfigError(f'{where}: unknown key "{key}"{nearest(key, settable)}')
+      raise ConfigError(f'{where}: unknown key "{key}"{nearest(key, {*settable, *also})}')
   for key, parameter in settable.items():
     if parameter.default is parameter.empty and key not in config:
       raise ConfigError(f'{where}: the key "{key}" is missing{nearest(key, settable)}')
@@ -131,16 +145,16 @@ def to_plain(config: Any) -> Any:
   return config
 
 
-def differences(ours: Any, theirs: Any, path: str = "config") -> list[str]:
+def differences(before: Any, now: Any, path: str = "config") -> list[str]:
   """Lines that say how two configs differ, one line a key."""
-  if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+  if isinstance(before, Mapping) and isinstance(now, Mapping):
     lines = []
-    for key in sorted(set(ours) | set(theirs), key=str):
-      if key not in theirs:
-        lines.append(f"{path}.{key}: {ours[key]!r}, and not there in the other")
-      elif key not in ours:
-        lines.append(f"{path}.{key}: not there, and {theirs[key]!r} in the other")
+    for key in sorted(set(before) | set(now), key=str):
+      if key not in before:
+        lines.append(f"{path}.{key}: not there before, {now[key]!r} now")
+      elif key not in now:
+        lines.append(f"{path}.{key}: {before[key]!r} before, not there now")
       else:
-        lines += differences(ours[key], theirs[key], f"{path}.{key}")
+        lines += differences(before[key], now[key], f"{path}.{key}")
     return lines
-  return [] if ours == theirs else [f"{path}: {ours!r}, and {theirs!r} in the other"]
+  return [] if before == now else [f"{path}: {before!r} before, {now!r} now"]

@@ -30,10 +30,11 @@ from typing import NoReturn
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-from vgjax import devices, saved_config, swap
+from vgjax import checkpoint, configs, devices, saved_config, swap
 from vgjax.build import build
 from vgjax.errors import VgjaxError, WorkdirError
 from vgjax.evaluate import Report, evaluate
+from vgjax.load_config import check_file, load_config
 from vgjax.restore import open_state
 from vgjax.sample import write_samples
 from vgjax.train import train
@@ -62,7 +63,10 @@ _CHECKPOINT = flags.DEFINE_string(
 )
 _NUM_VIDEOS = flags.DEFINE_integer("num_videos", 8, "sample: how many videos.", lower_bound=1)
 _TIME = flags.DEFINE_integer(
-  "time", None, "sample: frames a video, the given ones included; any number.", lower_bound=1
+  "time",
+  None,
+  "sample: frames a video, the given ones included; any number, but for generators of a fixed length.",
+  lower_bound=1,
 )
 _SEED = flags.DEFINE_integer("seed", 0, "sample: another seed draws other samples.")
 _CODES = "0:7 for the codes 0 to 7, 0,2,5 for these, 0:1:8 for eight on the way from 0 to 1."
@@ -72,18 +76,20 @@ _CONTENT = flags.DEFINE_string(
   f"sample: every content with every motion, for models that draw them apart: {_CODES}",
 )
 _MOTION = flags.DEFINE_string(
-  "sample.motion", None, "sample: the motions, alike. One of both may be left out."
+  "sample.motion", None, "sample: the motions, alike. Either may be left out: its code is 0 then."
 )
 
 
 def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
-    raise app.UsageError(f"what is {argv[1]!r}? Flags start with --")
+    config = "; did you mean --config?" if ".py" in argv[1] else ""
+    _fail(f"what is {argv[1]!r}? Flags start with --{config}")
   if _CONFIG.value is None:
-    missing = f"there is no run in {_WORKDIR.value}; " if _WORKDIR.value else ""
-    raise app.UsageError(f"{missing}--config is missing; or name the --workdir of a run that exists")
+    if _WORKDIR.value:
+      _fail(f"there is no run in {_WORKDIR.value}; --config starts one, or is --workdir another folder?")
+    _fail("--config is missing, or the --workdir of a run that exists; --help shows what to type")
   if _MODE.value != "sample" and (_CONTENT.value or _MOTION.value):
-    raise app.UsageError("--sample.content and --sample.motion go with --mode=sample")
+    _fail("--sample.content and --sample.motion go with --mode=sample")
   try:
     devices.initialize()
     _work(_CONFIG.value, _workdir())
@@ -173,13 +179,15 @@ def _config_from_workdir(argv: list[str]) -> list[str]:
     name, equals, value = word.lstrip("-").partition("=")
     if word.startswith("-") and name == "workdir":
       value = value if equals else "".join(argv[position + 1 : position + 2])
-      if (Path(value) / "config.json").exists():
+      if (Path(value) / "config.json").exists() or checkpoint.saved_config(value):
         return [argv[0], f"--config={saved_config.__file__}:{value}", *argv[1:]]
   return argv
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
   try:
+    if file := _config_argument(argv):
+      check_file(file)
     rest = flags.FLAGS(argv)
     _ = _CONFIG.value is not None and _CONFIG.value.to_dict()  # a broken config file shows only when used
     return rest
@@ -189,9 +197,21 @@ def _parse_flags(argv: list[str]) -> list[str]:
     # What ml_collections raises of a config file, a variant or a key that is not there.
     text = error.args[0] if isinstance(error, KeyError) else error
     key = str(text).strip("'\"")
-    if any(f".{key}." in word.partition("=")[0] for word in argv):  # all that is said of what is not there
-      text = f'there is no {key}, so no part of it can be set; set the whole, --config.[...]{key}="{{...}}"'
+    if isinstance(error, VgjaxError):
+      _fail(str(error))
+    for flag in (word.partition("=")[0].lstrip("-") for word in argv):
+      if f".{key}." in flag:  # all that is said of what is not there
+        _fail(_no_part(_config_argument(argv), flag.partition(f".{key}.")[0], key))
     _fail(f"cannot read the config or its overrides: {text}")
+
+
+def _no_part(config: str, where: str, key: str) -> str:
+  """What to say of a flag that sets a part of `key`, which `where` has not."""
+  part = load_config(config)
+  for name in where.split(".")[1:]:
+    part = part[name]
+  known = configs.nearest(key, part if isinstance(part, ConfigDict) else ())
+  return f'{where} has no "{key}"{known}. To add one, set it whole: --{where}.{key}="{{...}}"'
 
 
 def _without_traceback(text: str) -> str:

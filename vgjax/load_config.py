@@ -1,5 +1,6 @@
 """Reading a config file, for notebooks and tests; the command line does the same through its flags."""
 
+import difflib
 import importlib.util
 import inspect
 from pathlib import Path
@@ -21,10 +22,11 @@ def load_config(path: str | Path, **overrides: Any) -> ConfigDict:
   Raises:
     ConfigError: no such file, or an unknown key.
   """
+  check_file(path)
   file, _, variant = str(path).partition(":")
   spec = importlib.util.spec_from_file_location(Path(file).stem, Path(file).expanduser())
-  if spec is None or spec.loader is None or not Path(file).expanduser().is_file():
-    raise ConfigError(f"there is no config file {file}")
+  if spec is None or spec.loader is None:
+    raise ConfigError(f"the config file {file} is no Python file")
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   takes_variant = bool(inspect.signature(module.get_config).parameters)
@@ -39,3 +41,13 @@ def load_config(path: str | Path, **overrides: Any) -> ConfigDict:
         part = part[key]
     part[keys[-1]] = value
   return config
+
+
+def check_file(path: str | Path) -> None:
+  """Raises ConfigError if `FILE.py` or `FILE.py:VARIANT` is not there, with the nearest file that is."""
+  file = Path(str(path).partition(":")[0]).expanduser()
+  if file.is_file():
+    return
+  near = difflib.get_close_matches(file.name, [other.name for other in file.parent.glob("*.py")], 1)
+  hint = f"; did you mean {file.parent / near[0]}?" if near else f", seen from {Path.cwd()}"
+  raise ConfigError(f"there is no config file {file}{hint}")

@@ -92,7 +92,8 @@ def make(
     arguments["mask"] = lambda params: jax.tree_util.tree_map_with_path(
       lambda path, _: bool(re.search(decay_mask, path_name(path))), params
     )
-  transform = configs.call(optimizer, arguments, where=where, learning_rate=rate)
+  own = configs.parameters(make).keys() - {"steps", "branch"}
+  transform = configs.call(optimizer, arguments, where=where, also=own, learning_rate=rate)
   if l2:
     transform = optax.chain(optax.add_decayed_weights(l2), transform)
   if clip is not None:

@@ -165,7 +165,8 @@ def _fit(array, window):
   time = array.shape[1]
   if time > length and not overlap:
     raise ConfigError(
-      f"the model makes {length} frames and cannot go on after them; ask for {length} or fewer, not {time}"
+      f"the model makes {length} frames and cannot go on after them; ask for {length} or fewer, not {time},"
+      " or train one that makes more (config.models.generator.frames, config.data.time)"
     )
   pieces = max(0, -(-(time - length) // max(length - overlap, 1)))
   extra = length + pieces * (length - overlap) - time

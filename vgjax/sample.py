@@ -23,6 +23,8 @@ def sample(
 ) -> np.ndarray:
   """Videos for the first examples of a split, as the task gives them.
 
+  Where nothing is given, the examples serve again and again; else there are at most as many as the split has.
+
   Args:
     run: the run.
     state: its weights; branches with a moving average are sampled by it.
@@ -33,7 +35,7 @@ def sample(
     seed: another seed draws other samples of a stochastic model.
 
   Returns:
-    uint8 `[num_videos, time, height, width, channels]`.
+    uint8 `[num_videos, time, height, width, channels]`, fewer where the split has fewer to go on from.
   """
   return _draw(run, state, num_videos, time, split, seed)[1]
 
@@ -47,32 +49,50 @@ def write_samples(
   split: str = "test",
   seed: int = 0,
 ) -> Report:
-  """`sample`, written to the run folder: an mp4 of each video, one of all, and a contact sheet."""
+  """`sample`, written to the run folder: a folder with an mp4 of each video, one of all, a contact sheet."""
   given, video, mask = _draw(run, state, num_videos, time, split, seed)
-  step, report = int(state.step), Report()
-  report.files += keep(run, f"sample-{split}-sheet", step, sheet.given_and_predicted(given, video, mask))
-  report.files += keep(run, f"sample-{split}", step, sheet.tile(video))
+  step, report, name = int(state.step), Report(), "sample-" + split + drawn_as(time, seed)
+  report.files += keep(run, f"{name}-sheet", step, sheet.given_and_predicted(given, video, mask))
+  report.files += keep(run, name, step, sheet.tile(video))
   for number, one in enumerate(video):
-    report.files += keep(run, f"sample-{split}-{number:03d}", step, one)
+    report.files += keep(run, name, step, one, number=number)
+  if len(video) < num_videos:
+    report.notes["samples"] = [
+      f"the {split} split has {len(video)} videos to go on from: as many samples were made, not {num_videos}"
+    ]
   return report
+
+
+def drawn_as(time: int | None, seed: int) -> str:
+  """What names of files have of a length or a seed that was asked for: "-time40-seed1"."""
+  return (f"-time{time}" if time else "") + (f"-seed{seed}" if seed else "")
 
 
 def _draw(run, state, num_videos, time, split, seed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """What was given and what was drawn, uint8, and the mask of what was given."""
-  rng = jax.random.key(seed)
-  parts = []
-  for number, batch in enumerate(run.batches(split, num_videos)):
-    longest = batch["video"].shape[1]
-    if time and time > longest and any(model.reads_ends for model in run.models.values()):
-      raise ConfigError(
-        f"time = {time}: the videos have {longest} frames, and after the last given one this model makes none"
-        f" (it interpolates); ask for {longest} or fewer"
-      )
-    batch = with_time(batch, time or longest)
-    video = run.sample(state, batch, jax.random.fold_in(rng, number))
-    parts.append(multihost_utils.process_allgather((batch["hint"], video, batch["mask"]), tiled=True))
-  hint, video, mask = (np.concatenate(arrays)[:num_videos] for arrays in zip(*parts, strict=True))
+  rng, parts, found = jax.random.key(seed), [], 0
+  while found < num_videos:
+    for batch in run.batches(split, num_videos - found):
+      batch = _with_time(run, batch, time)
+      video = run.sample(state, batch, jax.random.fold_in(rng, len(parts)))
+      arrays = (batch["hint"], video, batch["mask"], batch["weight"])
+      *arrays, weight = multihost_utils.process_allgather(arrays, tiled=True)
+      parts.append([array[weight > 0] for array in arrays])
+      found += len(parts[-1][0])
+    if any(hint.any() for hint, _, _ in parts):
+      break  # nothing else is given a second time
+  hint, video, mask = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
   return to_uint8(hint), to_uint8(video), mask
+
+
+def _with_time(run, batch, time):
+  longest = batch["video"].shape[1]
+  if time and time > longest and any(model.reads_ends for model in run.models.values()):
+    raise ConfigError(
+      f"time = {time}: the videos have {longest} frames, and after the last given one this model makes none"
+      f" (it interpolates); ask for {longest} or fewer"
+    )
+  return with_time(batch, time or longest)
 
 
 def with_time(batch: Batch, time: int) -> Batch:

@@ -22,7 +22,7 @@ from vgjax import rollout, sheet
 from vgjax.errors import ConfigError
 from vgjax.evaluate import Report, keep
 from vgjax.run import Run
-from vgjax.sample import to_uint8, with_time
+from vgjax.sample import drawn_as, to_uint8, with_time
 from vgjax.types import Array, TrainState
 
 NAMES = ("content", "motion")
@@ -47,15 +47,15 @@ def parse(words: str, where: str) -> list[float]:
       else:
         last, count = more
         found += np.linspace(float(first), float(last), int(count)).round(6).tolist()
-  except ValueError as error:
+  except ValueError:
+    found = []
+  if not found:
     raise ConfigError(
-      f'{where} = "{words}" names no codes; write numbers, as 0,2,5, or 0:7 for 0 to 7, or 0:1:8 for eight'
-      " from 0 to 1"
-    ) from error
-  if not found or not all(0 <= number < LAST for number in found):
-    raise ConfigError(
-      f"{where} = {words!r}: codes are numbered from 0 to {LAST - 1}, and at least one is needed"
+      f'{where} = "{words}" names no codes; write numbers, as 0,2,5, or 0:7 for 0 to 7, upwards, or 0:1:8 for'
+      " eight from 0 to 1"
     )
+  if not all(0 <= number < LAST for number in found):
+    raise ConfigError(f'{where} = "{words}": codes are numbered from 0 to {LAST - 1}')
   return found
 
 
@@ -108,10 +108,19 @@ def swap(
   return videos.reshape(len(content), len(motion), *videos.shape[1:])
 
 
-def write_swap(run: Run, state: TrainState, *, content: Sequence[float], motion: Sequence[float], **options):
+def write_swap(
+  run: Run,
+  state: TrainState,
+  *,
+  content: Sequence[float],
+  motion: Sequence[float],
+  time: int | None = None,
+  split: str = "test",
+  seed: int = 0,
+) -> Report:
   """`swap`, written to the run folder: an mp4 of the matrix, and a sheet with moments of each video."""
-  videos = swap(run, state, content=content, motion=motion, **options)
-  codes = f"content-{_in_words(content)}-motion-{_in_words(motion)}"
+  videos = swap(run, state, content=content, motion=motion, time=time, split=split, seed=seed)
+  codes = f"content-{_in_words(content)}-motion-{_in_words(motion)}" + drawn_as(time, seed)
   step, report = int(state.step), Report()
   report.files += keep(run, f"swap-sheet-{codes}", step, matrix(videos, content, motion))
   report.files += keep(
@@ -152,8 +161,8 @@ def _model(run):
       return model
   found = sorted({name for m in run.models.values() if m.latents is not None for name in m.latents(1)})
   raise ConfigError(
-    "content and motion can be swapped in models that draw them apart, as mocogan does; this run's models"
-    f" draw {', '.join(found) or 'nothing'}"
+    "content and motion can be swapped in models that draw them apart: mocogan, stylegan_v and dcgan2d; what"
+    f" this run's models draw is called: {', '.join(found) or 'nothing'}"
   )
 
 

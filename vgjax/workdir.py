@@ -49,11 +49,12 @@ def claim(run: Run) -> None:
     return
   saved = read_config(run.workdir)
   if saved is not None:
-    ours, theirs = (_what_counts(config) for config in (run.config, saved))
-    if lines := configs.differences(ours, theirs):
+    before, now = (_what_counts(config) for config in (saved, run.config))
+    if lines := configs.differences(before, now):
       raise WorkdirError(
         f"{run.workdir} was made with another config:\n  " + "\n  ".join(lines)
-        + "\nUse another --workdir, or the config that made this one."
+        + "\nUse another --workdir, or the config that made this one. To train longer, begin another run"
+        + f" with the weights of this one: {_begin_from(run)}"
       )  # fmt: skip
   if jax.process_index() == 0:
     try:
@@ -102,6 +103,12 @@ def write_atomically(path: Path, text: str) -> None:
   temporary = path.with_name(path.name + ".tmp")
   temporary.write_text(text)
   os.replace(temporary, path)
+
+
+def _begin_from(run: Run) -> str:
+  """The flag that begins a run with all weights of the one in `run`'s folder."""
+  weights = {branch: f"{run.workdir}:{branch}" for branch in run.shapes.params}
+  return f'--config.init_from="{weights}"'
 
 
 def _what_counts(config: dict[str, Any]) -> dict[str, Any]:

@@ -202,11 +202,13 @@ def test_other_options_or_videos_are_refused_with_the_difference(tmp_path, capsy
   assert prepare(folder, out, *RAW) == 0 and "complete already" in capsys.readouterr().out
   assert prepare(folder, out, *RAW, "--fps", "5", "--channels", "1") == 1
   said = capsys.readouterr().err
-  assert "another recipe" in said and "channels: 3, now 1" in said and "fps: None, now 5.0" in said
+  assert (
+    "another recipe" in said and "channels: 3 before, 1 now" in said and "fps: None before, 5.0 now" in said
+  )
   clips.write(folder / "02.mp4", clips.numbered(20, 32, 32))
   assert prepare(folder, out, *RAW) == 1 and "the videos have changed" in capsys.readouterr().err
   clips.write(folder / "03.mp4", clips.numbered(20, 32, 32))
-  assert prepare(folder, out, *RAW) == 1 and "inputs: 3, now 4" in capsys.readouterr().err
+  assert prepare(folder, out, *RAW) == 1 and "inputs: 3 before, 4 now" in capsys.readouterr().err
   assert contents(out) == before
 
 

@@ -32,7 +32,7 @@ def test_the_walk_is_what_it_says(reader):
   assert report["summary"]["others"] == {"no suffix": 1}  # LICENSE
   assert "copy last frame" in train and "copy last frame" in again
   assert "Wrote prepared/mine" in prepare
-  assert "sample-test-000" in sample and list((folder / "runs/try/samples").glob("sample-test-000-*.mp4"))
+  assert "/000.mp4" in sample and list((folder / "runs/try/samples").glob("sample-test-*/000.mp4"))
   assert sorted(path.name for path in (folder / "my_videos").iterdir()) == sorted(
     path.name for path in REAL.iterdir()
   ), "nothing is written into the folder of videos"

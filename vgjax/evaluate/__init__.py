@@ -110,11 +110,15 @@ def evaluate(
   return report
 
 
-def keep(run: Run, stem: str, step: int, array: np.ndarray) -> list[Path]:
-  """Writes a video `[time, h, w, c]` or a picture `[h, w, c]` to `samples/`; returns its path."""
+def keep(run: Run, stem: str, step: int, array: np.ndarray, number: int | None = None) -> list[Path]:
+  """Writes a video `[time, h, w, c]` or a picture `[h, w, c]` to `samples/`; returns its path.
+
+  With a number it is one of many, in a folder of their own.
+  """
   if run.workdir is None or jax.process_index() != 0:
     return []
-  path = run.workdir / "samples" / f"{stem}-{step:07d}.{'mp4' if array.ndim == 4 else 'png'}"
+  name = f"{stem}-{step:07d}" if number is None else f"{stem}-{step:07d}/{number:03d}"
+  path = run.workdir / "samples" / f"{name}.{'mp4' if array.ndim == 4 else 'png'}"
   path.parent.mkdir(parents=True, exist_ok=True)
   if array.ndim == 4:
     video_files.write_video(path, array, FPS)

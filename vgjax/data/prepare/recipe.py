@@ -98,7 +98,7 @@ def check_same(ours: Mapping[str, Any], out: pathlib.Path, theirs: Mapping[str, 
     return
   listed = "\n  ".join(_in_words(line) for line in differences)
   raise DataError(
-    f"{out} was begun with another recipe. There, and asked for now:\n  {listed}\n"
+    f"{out} was begun with another recipe:\n  {listed}\n"
     "Give the same options to go on with it, or write to another folder."
   )
 
@@ -106,7 +106,7 @@ def check_same(ours: Mapping[str, Any], out: pathlib.Path, theirs: Mapping[str, 
 def _in_words(line: str) -> str:
   if line.startswith("source.fingerprint"):
     return "the videos have changed: files were replaced, or lines of the manifest"
-  return line.removeprefix("options.").removesuffix(" in the other").replace(", and ", ", now ")
+  return line.removeprefix("options.")
 
 
 def read(out: pathlib.Path) -> dict[str, Any] | None:
