@@ -71,6 +71,16 @@ def test_least_squares_smoothing():
   assert float(adversarial.least_squares(smooth=0.2).critic(np.full(2, 0.8), np.zeros(2))) == 0
 
 
+@pytest.mark.parametrize("name", ["nonsaturating", "saturating", "least_squares"])
+def test_the_boundary_is_where_nothing_can_be_told(name):
+  """Of a score that real and made videos share, the critic wants exactly the boundary."""
+  for smooth in (0.0, 0.1, 0.6):
+    game = getattr(adversarial, name)(smooth=smooth)
+    slope = jax.grad(lambda score, game=game: game.critic(score, score))
+    assert float(slope(jnp.float32(game.boundary))) == pytest.approx(0, abs=1e-6)
+    assert float(slope(jnp.float32(game.boundary + 0.5))) > 0
+
+
 def test_no_logit_overflows():
   for name in adversarial.__all__:
     game = getattr(adversarial, name)()

@@ -89,3 +89,15 @@ def test_what_is_given_stays_given(name):
 def test_an_unknown_name():
   with pytest.raises(ConfigError, match='unknown name "colour"; did you mean "color"'):
     augment.make(["colour"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_given_says_nothing_of_the_change(name):
+  """Two frames are given, or nothing is: elsewhere the hint stays 0. A guiding video changes as a whole."""
+  given = jnp.zeros((*VIDEO.shape[:4], 1)).at[:, :2].set(1.0)
+  for mask in (given, jnp.zeros_like(given)):
+    view = augment.make([name])(augment.View(VIDEO, VIDEO * mask, mask), jax.random.key(3))
+    assert float(jnp.abs(view.hint * (1 - view.mask)).max()) == 0
+    np.testing.assert_allclose(view.hint, view.video * view.mask, atol=1e-5)
+  view = augment.make([name])(augment.View(VIDEO, VIDEO, jnp.zeros_like(given)), jax.random.key(3))
+  np.testing.assert_allclose(view.hint, view.video, atol=1e-5)

@@ -83,6 +83,21 @@ def test_a_gradient_that_explodes():
   assert "is 50000 and growing" in monitor(20, GOOD | {"critic/grad_norm": 5e4})
 
 
+def test_one_odd_step_is_no_flicker():
+  monitor = health.Monitor(["critic"])
+  found = [monitor(step, GOOD | {"generator/motion": 500.0 if step == 12 else 1.0}) for step in range(40)]
+  assert not any(found)
+
+
+def test_each_generator_is_watched():
+  """CycleGAN has two."""
+  monitor = health.Monitor(["critic"], ["generator", "inverse"])
+  numbers = GOOD | {"inverse/motion": 0.0, "inverse/spread": 0.0, "inverse/grad_norm": 0.0}
+  *_, found = [monitor(step, numbers) for step in range(health.LOOKS)]
+  assert "the inverse stand still" in found and "the inverse are nearly all alike" in found
+  assert "config.optim.inverse.learning_rate" in found and "gradient of the inverse has all but" in found
+
+
 def test_a_critic_without_accuracy_is_left_alone():
   numbers = {k: v for k, v in GOOD.items() if "accuracy" not in k}
   monitor = health.Monitor(["critic"])

@@ -76,6 +76,11 @@ def test_clipping_bounds_the_gradient():
     (dict(name="adam", schedule=dict(name="cosine", warm=3)), 'did you mean "warmup"'),
     (dict(name="adam", b3=0.9), 'unknown key "b3"'),
     (dict(name="adam", every=0), "at least 1"),
+    (dict(name="adam", every=2.5), "a whole number"),
+    (dict(name="adam", clip=0), "clip is 0; it must be above 0, or None"),
+    (dict(name="adam", clip=-1.0), "above 0"),
+    (dict(name="adam", ema=1.0), "ema is 1.0; it must be at least 0 and less than 1"),
+    (dict(name="adam", ema=-3), "or None for no average"),
   ],
 )
 def test_errors_name_the_nearest_key(keys, message):

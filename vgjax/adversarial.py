@@ -16,9 +16,11 @@ minimax game, whose gradient fades where the critic is sure); then Mao et al. 20
 Ye 2017 (arXiv:1705.02894), Arjovsky et al. 2017 (arXiv:1701.07875) and Jolicoeur-Martineau 2019
 (arXiv:1807.00734), which compares pairs; with the penalty `r1_r2` it is R3GAN's (Huang et al. 2024,
 arXiv:2501.05441). `smooth` takes the real side's target from 1 down to 1 - smooth (one-sided label smoothing,
-Salimans et al. 2016, arXiv:1606.03498).
+Salimans et al. 2016, arXiv:1606.03498); the boundary, the best score where real and made videos are equally
+likely, is then log((1 - smooth) / (1 + smooth)) in place of 0, and (1 - smooth) / 2.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -49,12 +51,14 @@ class Game(NamedTuple):
 
 def nonsaturating(*, smooth=0.0):
   """Binary cross-entropy; the generator maximises the probability of its videos' being real."""
-  return Game(_cross_entropy(smooth), lambda _, fake: _mean(jax.nn.softplus(-fake)), 0.0)
+  critic, boundary = _cross_entropy(smooth)
+  return Game(critic, lambda _, fake: _mean(jax.nn.softplus(-fake)), boundary)
 
 
 def saturating(*, smooth=0.0):
   """Binary cross-entropy as the minimax game has it: the generator minimises what the critic maximises."""
-  return Game(_cross_entropy(smooth), lambda _, fake: -_mean(jax.nn.softplus(fake)), 0.0)
+  critic, boundary = _cross_entropy(smooth)
+  return Game(critic, lambda _, fake: -_mean(jax.nn.softplus(fake)), boundary)
 
 
 def least_squares(*, smooth=0.0):
@@ -65,7 +69,7 @@ def least_squares(*, smooth=0.0):
   def critic(real, fake):
     return (_mean(jnp.square(real - (1.0 - smooth))) + _mean(jnp.square(fake))) / 2
 
-  return Game(critic, lambda _, fake: _mean(jnp.square(fake - 1)) / 2, 0.5)
+  return Game(critic, lambda _, fake: _mean(jnp.square(fake - 1)) / 2, (1.0 - smooth) / 2)
 
 
 def hinge():
@@ -99,7 +103,7 @@ def _cross_entropy(smooth):
     right = _mean(jax.nn.softplus(-real) + smooth * real)
     return right + _mean(jax.nn.softplus(fake))
 
-  return critic
+  return critic, math.log((1 - smooth) / (1 + smooth))
 
 
 def _check_smooth(smooth):

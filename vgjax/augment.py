@@ -44,9 +44,11 @@ def make(names: Sequence[str]) -> Callable[[View, Array], View]:
   functions = [configs.pick(known, name, "config.method.augment") for name in names]
 
   def augment(view, rng):
+    # Of a translation the whole hint is to be seen; else what is not given stays 0, which betrays nothing.
+    guides = jnp.any((view.hint != 0) & (view.mask == 0), axis=(1, 2, 3, 4), keepdims=True)
     for function, key in zip(functions, jax.random.split(rng, max(len(functions), 1))):
       view = function(view, key)
-    return view
+    return view._replace(hint=jnp.where(guides, view.hint, view.hint * view.mask))
 
   return augment
 

@@ -10,6 +10,7 @@ that module's `make` (or fields of its `Module`):
 A dotted name ("my_project.my_model") reaches code outside vgjax.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +90,7 @@ def _build(
     method=built_method,
     task=build_task(task),
     optimizers=optimizers,
-    evaluators={name: _evaluator(name, part) for name, part in evaluators.items()},
+    evaluators={name: _evaluator(name, part, data) for name, part in evaluators.items()},
     open_split=_opener(data),
     seed=seed,
     steps=steps,
@@ -143,20 +144,23 @@ def _check_lazy(lazy, optimizers):
   for branch, n in lazy.items():
     every = optimizers[branch].every
     if (common := math.gcd(n, every)) > 1:
+      prime = next(number for number in itertools.count(n + 1) if math.gcd(number, every) == 1)
       raise ConfigError(
         f"config.optim.{branch}.every = {every} and the {n} of config.method.penalty.every have the divisor"
-        f" {common} in common, so the penalty would count {common} times too much; take {n + 1} or 1 instead"
+        f" {common} in common, so the penalty would count {common} times too much; take {prime} or 1 instead"
       )
 
 
-def _evaluator(name, part) -> PlannedEvaluator:
+def _evaluator(name, part, data) -> PlannedEvaluator:
   where = f"config.evaluators.{name}"
   module_name, options = configs.split_name(part, where)
   every, split = options.pop("every", 0), options.pop("split", "valid")
-  maker = configs.find("evaluators", module_name, f"{where}.name").make
+  module = configs.find("evaluators", module_name, f"{where}.name")
+  if hasattr(module, "check_data"):
+    module.check_data(data, where)
 
   def make(split):
-    return configs.call(maker, options, where=where, also=("every", "split"), split=split)
+    return configs.call(module.make, options, where=where, also=("every", "split"), split=split)
 
   make(split)  # a wrong key is found now, not after hours of training
   return PlannedEvaluator(make, split, every)

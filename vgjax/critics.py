@@ -72,7 +72,8 @@ def method(
     return params
 
   lazy = dict.fromkeys(critics, penalise.every) if penalise else {}
-  return Method(checked, losses, sample, lambda: health.Monitor(sorted(critics)), lazy)
+  generators = [name for name in losses if not is_critic(name)]
+  return Method(checked, losses, sample, lambda: health.Monitor(sorted(critics), generators), lazy)
 
 
 def is_critic(name: str) -> bool:

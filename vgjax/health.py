@@ -15,12 +15,14 @@ from vgjax.types import Array
 
 LOOKS = 8  # logged steps over which numbers are averaged, and before which nothing is said
 AGAIN = 40  # logged steps before the same is said again
+MOST = 6.0  # what `motion` counts at most in an average: one step alone is no flicker
 
 # {what is wrong: (what is seen, what usually helps)}
 ADVICE = {
   "collapse": (
-    "the videos are nearly all alike (they differ {number:.0%} as much as real ones): mode collapse.",
-    "a config.optim.generator.learning_rate that is a fifth of the critics',"
+    "the videos of the {branch} are nearly all alike (they differ {number:.0%} as much as real ones): mode"
+    " collapse.",
+    "a config.optim.{branch}.learning_rate that is a fifth of the critics',"
     ' a critic with norm="spectral", or norm="none" and penalty=dict(name="r1"), a larger batch; often the'
     " last checkpoint before is the one to go back to.",
   ),
@@ -31,11 +33,12 @@ ADVICE = {
     " batch.",
   ),
   "frozen": (
-    "the videos stand still (they change {number:.0%} as much as real ones).",
+    "the videos of the {branch} stand still (they change {number:.0%} as much as real ones).",
     "a critic of whole videos (critic3d) beside one of frames, with more weight; more critic steps.",
   ),
   "flicker": (
-    "the videos flicker (they change {number:.1f} times as much as real ones); early on this passes.",
+    "the videos of the {branch} flicker (they change {number:.1f} times as much as real ones); early on this"
+    " passes.",
     "a critic of whole videos with more channels, a smaller learning rate.",
   ),
   "wins": (
@@ -84,10 +87,11 @@ class Monitor:
 
   Args:
     critics: their names.
+    generators: theirs.
   """
 
-  def __init__(self, critics: Sequence[str]):
-    self._critics = tuple(critics)
+  def __init__(self, critics: Sequence[str], generators: Sequence[str] = ("generator",)):
+    self._critics, self._generators = tuple(critics), tuple(generators)
     self._means: dict[str, float] = {}
     self._looks = 0
     self._said: dict[tuple[str, str], int] = {}
@@ -95,6 +99,7 @@ class Monitor:
   def __call__(self, step: int, numbers: Mapping[str, float]) -> str | None:
     self._looks += 1
     for name, value in numbers.items():
+      value = min(value, MOST) if name.endswith("/motion") else value
       old = self._means.get(name, value)
       self._means[name] = old + (value - old) / min(self._looks, LOOKS)
     if self._looks < LOOKS:
@@ -110,13 +115,14 @@ class Monitor:
 
   def _of_videos(self):
     """(kind, branch, values of the text) of what the videos show; so the two below."""
-    motion, spread = (self._means.get(f"generator/{name}", 1.0) for name in ("motion", "spread"))
-    if spread < 0.25:
-      yield "collapse", "generator", {"number": spread}
-    if motion < 0.2:
-      yield "frozen", "generator", {"number": motion}
-    if motion > 3:
-      yield "flicker", "generator", {"number": motion}
+    for branch in self._generators:
+      motion, spread = (self._means.get(f"{branch}/{name}", 1.0) for name in ("motion", "spread"))
+      if spread < 0.25:
+        yield "collapse", branch, {"number": spread}
+      if motion < 0.2:
+        yield "frozen", branch, {"number": motion}
+      if motion > 3:
+        yield "flicker", branch, {"number": motion}
 
   def _of_sets(self, numbers):
     for name, value in numbers.items():
@@ -136,7 +142,7 @@ class Monitor:
         yield "blind", critic, {"verdict": "gives made videos no less than real ones"}
 
   def _of_gradients(self, numbers):
-    for branch in (*self._critics, "generator"):
+    for branch in (*self._critics, *self._generators):
       usual = self._means.get(f"{branch}/grad_norm", 1.0)
       norm = numbers.get(f"{branch}/grad_norm", usual)
       if usual < 1e-5:

@@ -75,8 +75,12 @@ def make(
     **arguments: further arguments of the optax function.
   """
   where = f"config.optim.{branch}"
-  if every < 1:
-    raise ConfigError(f"{where}.every is {every}; it must be at least 1")
+  if every < 1 or every != int(every):
+    raise ConfigError(f"{where}.every is {every}; it must be a whole number, at least 1")
+  if clip is not None and clip <= 0:
+    raise ConfigError(f"{where}.clip is {clip}; it must be above 0, or None for no clipping")
+  if ema is not None and not 0 <= ema < 1:
+    raise ConfigError(f"{where}.ema is {ema}; it must be at least 0 and less than 1, or None for no average")
   rate = configs.call(
     configs.pick(_SCHEDULES, schedule.get("name"), f"{where}.schedule.name"),
     {k: v for k, v in schedule.items() if k != "name"},

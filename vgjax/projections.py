@@ -87,8 +87,8 @@ def _projection(limit: float, every: int, project: Callable[[Tree, Any], Tree]):
   """The transformation of `project(params, stats)`."""
   if limit <= 0:
     raise ValueError(f"limit={limit}: it must be above 0")
-  if every < 1:
-    raise ValueError(f"every={every}: it must be at least 1")
+  if every < 1 or every != int(every):
+    raise ValueError(f"every={every}: it must be a whole number, at least 1")
 
   def init(params: Tree) -> ProjectState:
     del params

@@ -124,7 +124,8 @@ def beside(model: Model, batch: Batch) -> dict[str, Array]:
         f"the model reads `{name}`, of which there are {batch[name].shape[1]} frames; a video of {time} needs"
         " more: ask for a shorter one"
       )
-    found[name] = batch[name][:, :time]
+    # All that one call sees: a video cut short is the beginning of the whole one.
+    found[name] = batch[name][:, : max(time, model.window[0] if model.window else 0)]
   return found
 
 

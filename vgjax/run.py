@@ -13,6 +13,7 @@ import numpy as np
 from vgjax import configs, sharding, step
 from vgjax.data import loader
 from vgjax.errors import ConfigError, DataError
+from vgjax.models.layers.conditions import NUMBERED
 from vgjax.optim import BranchOptimizer
 from vgjax.types import Array, Batch, Evaluator, Method, Model, Source, Task, TrainState
 
@@ -162,17 +163,14 @@ class Run:
     """This process's rows of a host batch, as global arrays.
 
     Raises:
-      DataError: a label that a model has no class for.
+      DataError: a label that a model has no class for, or a numbered action beyond those that are known.
     """
     for branch, model in self.models.items():
+      who = f"config.models.{branch}"
       if model.classes and "label" in batch:
-        labels = batch["label"]
-        wrong = labels[(labels < 0) | (labels >= model.classes)]
-        if wrong.size:
-          raise DataError(
-            f"config.data gives the label {wrong[0]}, but config.models.{branch} knows 0 to"
-            f" {model.classes - 1}; set its `classes` (or `categories`) to the number of labels"
-          )
+        _check_numbers(batch["label"], "label", model.classes, who, "set its `classes` (or `categories`)")
+      if "action" in model.reads and "action" in batch and batch["action"].dtype.kind in "iu":
+        _check_numbers(batch["action"], "action", NUMBERED, who, "number them anew, or make them vectors")
     return sharding.put_batch(batch, self.mesh)
 
   def batches(
@@ -227,3 +225,11 @@ class Run:
             f" every={every}),"
             f" and let config.data make videos of {max(1, time // every) * every + 1} frames, say"
           )
+
+
+def _check_numbers(numbers, name, known, who, remedy):
+  wrong = numbers[(numbers < 0) | (numbers >= known)]
+  if wrong.size:
+    raise DataError(
+      f"config.data gives the {name} {wrong.flat[0]}, but {who} knows 0 to {known - 1}; {remedy}"
+    )

@@ -1,7 +1,6 @@
 """Prediction on a folder of your own colour videos, with an encoder that has seen ImageNet: 8 to 8 frames.
 
-  python -m vgjax.launch --config configs/own_video/frame_generator.py --config.data.path=my_videos \
-    --workdir runs/mine
+  python -m vgjax.launch --config configs/own_video/frame_generator.py --config.data.path=videos --workdir R
 
 The encoder is VGG-16 and starts from the weights that LPIPS brings (59 MB, fetched at the first use; see
 docs/metrics.md); the loss is l1 and, for sharper frames, LPIPS through the same network. Each frame is made

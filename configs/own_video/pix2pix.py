@@ -1,7 +1,6 @@
 """Colour for grey videos, learned from a folder of your own colour videos: Pix2Pix with a critic of motion.
 
-  python -m vgjax.launch --config configs/own_video/pix2pix.py --config.data.path=my_videos \
-    --workdir runs/colour
+  python -m vgjax.launch --config configs/own_video/pix2pix.py --config.data.path=videos --workdir runs/color
 
 What is shown to the network is the luma of each frame, what it learns is the colour; any folder of colour
 videos will do, and nothing has to be labelled. `--config.task.name=edges` learns to fill in drawings of

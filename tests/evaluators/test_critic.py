@@ -74,3 +74,20 @@ def test_a_run_without_critics():
 def test_critics_that_see_other_videos_than_samples():
   with pytest.raises(ConfigError, match="critics of the method vae_gan see other videos than samples"):
     figures({"critic": MEAN}, [0.5], 0.0, method=dict(name="vae_gan"))
+
+
+@pytest.mark.parametrize("method, seen", [("gan", 1.0), ("cyclegan", 0.0)])
+def test_critics_of_cyclegan_are_shown_nothing_beside_the_video(method, seen):
+  """As in training. This critic gives what it is shown, a quarter of videos that are 4, or nothing."""
+
+  def apply(params, video, hint, mask, *, train=False, rng=None):
+    return Output(Verdict(hint.mean((1, 2, 3, 4)), ()))
+
+  videos = np.full((4, 4, 8, 8, 1), 4, np.float32)
+  run = fakes.FakeRun(videos, tasks.predict(given=1), lambda batch: batch["hint"], batch_size=4)
+  run.models = {
+    "video_critic": Model("video_critic", None, apply),
+    "generator": Model("generator", None, None),
+  }
+  run.config = {"method": {"name": method, "loss": {"name": "least_squares"}}}
+  assert dict(critic.make()(run, STATE))["accuracy_real"] == seen

@@ -12,6 +12,7 @@ from tests import all_configs, tiny
 from vgjax import adversarial, configs, optim, step
 from vgjax.errors import ConfigError, DataError
 from vgjax.methods import gan
+from vgjax.models.layers.conditions import NUMBERED
 from vgjax.models.layers.verdict import Verdict
 from vgjax.types import Model, Output
 
@@ -292,6 +293,38 @@ def test_a_label_beyond_the_classes_is_an_error():
   for wrong in (known, -1):
     with pytest.raises(DataError, match=f"label {wrong}, but config.models.generator knows 0 to {known - 1}"):
       run.put({"label": np.full(number, wrong)})
+
+
+def test_a_numbered_action_that_is_not_known_is_an_error():
+  """A vector would be looked up past the end of the table."""
+  config = vgjax.load_config(SMALL)
+  config.models.generator.conditions = ("action",)
+  run = vgjax.build(config)
+  run.put({"action": np.full((8, 4), NUMBERED - 1)})
+  for wrong in (NUMBERED, -1):
+    with pytest.raises(DataError, match=f"the action {wrong}, but config.models.generator knows 0 to 63"):
+      run.put({"action": np.full((8, 4), wrong)})
+
+
+@pytest.mark.parametrize("data", [dict(name="moving_mnist"), dict(name="moving_shapes", num_objects=2)])
+def test_what_cannot_be_read_back_is_missed_before_training(data):
+  config = vgjax.load_config(f"{all_configs.ROOT}/moving_shapes/mocogan.py:smoke")
+  config.data = data
+  with pytest.raises(
+    ConfigError, match=r"config.evaluators.s\w+ reads videos back that show one moving shape"
+  ):
+    vgjax.build(config)
+
+
+def test_advice_about_lazy_penalties_can_be_followed():
+  config = vgjax.load_config(SMALL)
+  config.models.critic.norm = "none"
+  config.optim.critic.every = 12
+  config.method.penalty = dict(name="r1", every=3)
+  with pytest.raises(ConfigError, match="take 5 or 1 instead"):
+    vgjax.build(config)
+  config.method.penalty.every = 5
+  vgjax.build(config)
 
 
 def test_a_run_in_continuous_time_samples_any_frame_rate():

@@ -27,12 +27,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vgjax.data.shapes_draw import COLORS, SHAPES, SIZES, Content, coverage
 from vgjax.data.shapes_motion import FREE, MARGIN, PATHS, SPEEDS, STARTS, Motion, direction, tracks
+from vgjax.errors import ConfigError
 
 UNITS = 64  # sides and radii below are in units of 1/64 of the frame
 HALF = 14  # of the patch that is compared with templates
@@ -64,6 +66,15 @@ class Reading(NamedTuple):
   def direction(self) -> str:
     """Where it goes, in words; see `shapes_motion.direction`."""
     return "" if self.motion is None else direction(self.motion)
+
+
+def check_data(data: Mapping[str, Any], where: str) -> None:
+  """Raises ConfigError if videos of `config.data` cannot be read back; `where` names who wants to."""
+  if data["name"] != "moving_shapes" or data.get("num_objects", 1) != 1:
+    raise ConfigError(
+      f'{where} reads videos back that show one moving shape: config.data.name = "moving_shapes" with'
+      f' num_objects = 1, and here it is "{data["name"]}" with {data.get("num_objects", 1)}'
+    )
 
 
 def read(video: np.ndarray) -> Reading:

@@ -7,6 +7,7 @@ critics judge with the weights that train it, and with the running statistics of
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
@@ -40,8 +41,8 @@ def make(*, split="valid", num_videos=256, seed=0):
     critics = {name: model for name, model in run.models.items() if _judges_videos(name)}
     if not critics:
       raise ConfigError(f"the evaluator critic: config.models has no critic: {sorted(run.models)}")
-    if (name := run.config["method"]["name"]) not in ("gan", "cyclegan"):
-      raise ConfigError(f"the evaluator critic: critics of the method {name} see other videos than samples")
+    if (method := run.config["method"]["name"]) not in ("gan", "cyclegan"):
+      raise ConfigError(f"the evaluator critic: critics of the method {method} see other videos than samples")
     game = critics_lib.pick(adversarial, _loss(run.config["method"]), "config.method.loss")
     judge = jax.jit(lambda params, batch, video, key: _scores(critics, params, batch, video, key))
     rng, parts = jax.random.key(seed + 1), []  # not the one that samples are drawn with
@@ -49,6 +50,8 @@ def make(*, split="valid", num_videos=256, seed=0):
     size = min(num_videos, len(run.source(split)))
     made_videos = draws.samples(run, state, split, size, both, number=1, seed=seed)
     for number, ((batch, made), weight) in enumerate(made_videos.open(0)):
+      if method == "cyclegan":  # whose critics are shown nothing beside the video
+        batch = batch | {name: jnp.zeros_like(batch[name]) for name in ("hint", "mask")}
       key = jax.random.fold_in(rng, number)
       part = {
         "real": judge(state.params, batch, batch["video"], key),

@@ -21,8 +21,6 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from vgjax.data import shapes_read
-from vgjax.data.moving_shapes import MovingShapes
-from vgjax.errors import ConfigError
 from vgjax.evaluate import draws
 
 FRAMES = 4
@@ -35,6 +33,8 @@ CONVENTIONS = dict(
   moving="on a path that is not `still`",
 )
 
+check_data = shapes_read.check_data  # called when a run is built
+
 
 def make(*, split="valid", num_videos=256, seed=0):
   """Figures of what is read in samples.
@@ -46,18 +46,11 @@ def make(*, split="valid", num_videos=256, seed=0):
 
   Returns:
     `evaluate(run, state)`, which yields the figures above, each 0 to 1.
-
-  Raises:
-    ConfigError: (by `evaluate`) the run's data are not `moving_shapes`.
   """
 
   def evaluate(run, state):
     both = lambda batch, made: ((batch["video"], made), batch["weight"])
     source, found = run.source(split), {"": [], "real_": []}
-    if not isinstance(source, MovingShapes):
-      raise ConfigError(
-        "the evaluator shapes: it reads videos of the data moving_shapes, and config.data has others"
-      )
     size, known = min(num_videos, len(source)), {shape for shape, _, _ in source.combinations}
     for pair, weight in draws.samples(run, state, split, size, both, number=1, seed=seed).open(0):
       (real, made), weight = multihost_utils.process_allgather((pair, weight), tiled=True)

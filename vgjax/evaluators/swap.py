@@ -25,6 +25,8 @@ from vgjax.swap import swap
 
 CONVENTIONS = dict(read="vgjax.data.shapes_read; pairs without a shape in both count as different")
 
+check_data = shapes_read.check_data  # called when a run is built
+
 
 def make(*, split="valid", contents=8, motions=8, seed=0):
   """Figures of swapped codes.
