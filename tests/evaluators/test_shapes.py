@@ -8,7 +8,7 @@ from tests.evaluators import fakes
 from vgjax import tasks
 from vgjax.data import moving_shapes
 from vgjax.errors import ConfigError
-from vgjax.evaluators import shapes
+from vgjax.evaluators import shapes, swap
 
 FIELDS = dict(
   split="valid", seed=0, size=32, sizes=("large",), scale=4 / 3, speeds=("fast",), text_length=0,
@@ -75,7 +75,11 @@ def test_nothing_is_neither(videos):
   assert [found[name] for name in NAMES] == [0, 0, 0, 0, 0] and found["likeness"] == 0
 
 
-def test_other_data_are_named(videos):
-  run = fakes.FakeRun(videos, tasks.generate(), lambda batch: batch["video"])
-  with pytest.raises(ConfigError, match="reads videos of the data moving_shapes"):
-    dict(shapes.make()(run, fakes.STATE))
+@pytest.mark.parametrize("module", [shapes, swap])
+def test_other_data_are_named(module):
+  """Before training: `build` calls it."""
+  module.check_data({"name": "moving_shapes", "size": 64}, "x")
+  with pytest.raises(ConfigError, match=r'x reads videos back .* here it is "moving_mnist" with 1'):
+    module.check_data({"name": "moving_mnist"}, "x")
+  with pytest.raises(ConfigError, match=r'here it is "moving_shapes" with 3'):
+    module.check_data({"name": "moving_shapes", "num_objects": 3}, "x")
