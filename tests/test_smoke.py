@@ -35,7 +35,8 @@ def test_smoke(name, tmp_path, tmp_path_factory):
   files = write_samples(run, state, num_videos=2, time=time).files
   assert files and all(path.stat().st_size for path in files)
   video = vgjax.sample(run, state, num_videos=2, time=time)
-  assert video.shape[:2] == (2, time) and video.dtype == np.uint8
+  there = 2 if config.task.name == "generate" else min(2, len(run.source("test")))  # to go on from
+  assert video.shape[:2] == (there, time) and video.dtype == np.uint8
 
   resumed = vgjax.train(vgjax.build(config, workdir))  # nothing is left to do
   assert int(resumed.step) == config.steps
