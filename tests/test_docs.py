@@ -51,7 +51,7 @@ def shell(command: str, folder: Path) -> str:
 def test_add_a_model_trains_evaluates_and_samples(project):
   train, gan, method = blocks("docs/add_a_model.md", "bash")
   output = shell(train, project)
-  assert "copy last frame" in output and "sample-test-0000002/000.mp4" in output
+  assert "copy last frame" in output and "sample-test-time20-0000002/000.mp4" in output
   assert sorted(tiny.losses(project / "runs" / "smoke")) == [2]
   assert len(list((project / "runs" / "smoke" / "samples").glob("sample-test-*/*.mp4"))) == 2
   assert "critic/area" in shell(gan, project)
