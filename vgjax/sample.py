@@ -73,26 +73,26 @@ def _draw(run, state, num_videos, time, split, seed) -> tuple[np.ndarray, np.nda
   rng, parts, found = jax.random.key(seed), [], 0
   while found < num_videos:
     for batch in run.batches(split, num_videos - found):
-      batch = _with_time(run, batch, time)
+      longest = batch["video"].shape[1]
+      _check_time(run, time, longest)
+      batch = with_time(batch, time or longest)
       video = run.sample(state, batch, jax.random.fold_in(rng, len(parts)))
       arrays = (batch["hint"], video, batch["mask"], batch["weight"])
       *arrays, weight = multihost_utils.process_allgather(arrays, tiled=True)
       parts.append([array[weight > 0] for array in arrays])
       found += len(parts[-1][0])
-    if any(hint.any() for hint, _, _ in parts):
-      break  # nothing else is given a second time
+    if not found or any(hint.any() for hint, _, _ in parts):
+      break  # an empty split, or one that gives nothing else a second time
   hint, video, mask = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
   return to_uint8(hint), to_uint8(video), mask
 
 
-def _with_time(run, batch, time):
-  longest = batch["video"].shape[1]
+def _check_time(run, time, longest):
   if time and time > longest and any(model.reads_ends for model in run.models.values()):
     raise ConfigError(
       f"time = {time}: the videos have {longest} frames, and after the last given one this model makes none"
       f" (it interpolates); ask for {longest} or fewer"
     )
-  return with_time(batch, time or longest)
 
 
 def with_time(batch: Batch, time: int) -> Batch:
