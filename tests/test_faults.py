@@ -113,7 +113,7 @@ def test_unknown_key_and_model_name_the_nearest(tmp_path):
     ("--config.models.predictor.chanels=3", 'did you mean "channels"'),
     ("--config.models.predictor.name=cn", 'did you mean "cnn"'),
     ("--config.batchsize=3", 'did you mean "batch_size"'),
-    ("--config.nothing.here=3", "there is no nothing, so no part of it can be set"),
+    ("--config.nothing.here=3", 'To add one, set it whole: --config.nothing="{...}"'),
   ]:
     code, output = processes.launch(f"--config={processes.TINY}", f"--workdir={tmp_path}", flag)
     assert code == 1 and message in output and "Traceback" not in output, output
