@@ -54,6 +54,19 @@ def test_each_loss_moves_its_own_branch_from_the_old_parameters():
   assert int(state.step) == 1
 
 
+def test_the_update_of_parameters_made_of_pythons_numbers_is_compiled_once():
+  method = _method()
+  weak = method._replace(init=lambda *args: method.init(*args) | {"a": jnp.full(3, 1.0)})
+  assert weak.init(None, {})["a"].weak_type
+  optimizers = {"a": _optimizer(ema=0.5), "b": _optimizer()}
+  update = jax.jit(step.make_update(weak, _task, optimizers))
+  batch = {"video": jnp.full((4, 1, 2, 2, 1), 3.0)}
+  state = jax.jit(lambda batch: step.make_init(weak, _task, optimizers)(0, batch))(batch)
+  for _ in range(2):
+    state, _ = update(state, batch)
+  assert update._cache_size() == 1
+
+
 def test_written_branch_is_replaced_and_frozen_branch_untouched():
   state, _ = _run({"a": _optimizer(), "b": _optimizer()}, steps=3)
   assert float(state.params["average"]) == 3.0

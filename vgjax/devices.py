@@ -57,6 +57,14 @@ def _use_compilation_cache() -> None:
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+def run_once(platform: str) -> dict[str, int] | None:
+  """Compiler options for a program that makes random numbers of many shapes, and runs once.
+
+  On the CPU such a program is compiled four times as fast at LLVM's level 1 as at the usual 3.
+  """
+  return {"xla_backend_optimization_level": 1} if platform == "cpu" else None
+
+
 def describe() -> str:
   """One line for the console: how many devices of which kind, on how many hosts."""
   devices = jax.devices()

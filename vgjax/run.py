@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vgjax import configs, sharding, step
+from vgjax import configs, devices, sharding, step
 from vgjax.data import loader
 from vgjax.errors import ConfigError, DataError
 from vgjax.models.layers.conditions import NUMBERED
@@ -94,9 +94,14 @@ class Run:
 
   def init_state(self) -> TrainState:
     """A new state, born sharded: no device ever holds more than its share."""
+    return self._init(self._example_batch)
+
+  @functools.cached_property
+  def _init(self) -> Callable[[Batch], TrainState]:
     init = step.make_init(self.method, self.task, self.optimizers)
     seed = self.seed  # a constant of the program: every process makes the same state
-    return jax.jit(lambda batch: init(seed, batch), out_shardings=self.shardings)(self._example_batch)
+    options = devices.run_once(self.mesh.devices.flat[0].platform)
+    return jax.jit(lambda batch: init(seed, batch), out_shardings=self.shardings, compiler_options=options)
 
   @functools.cached_property
   def _example_batch(self) -> Batch:

@@ -31,6 +31,8 @@ def make_init(method: Method, task: Task, optimizers: Mapping[str, BranchOptimiz
     key = jax.random.key(seed)
     rng_init, rng_task, rng_train = jax.random.split(key, 3)
     params = method.init(rng_init, task(prepare(batch), rng_task))
+    # Of Python's numbers come arrays of a weak type. The update gives none back, and would be compiled twice.
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), params)
     return TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,
