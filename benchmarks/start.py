@@ -1,0 +1,54 @@
+"""What a first start compiles, in seconds, with nothing in the cache.
+
+  python benchmarks/start.py configs/moving_mnist/simvp_v2.py configs/moving_shapes/mocogan.py:cpu
+
+Two programs precede the first step: the one that makes the state, which runs once, and the update. The first
+is compiled as `vgjax.devices.run_once` says, and as jax does by itself, in one process; each is run, too. The
+numbers that come out may differ in their last digits.
+"""
+
+import argparse
+import json
+import time
+
+import jax
+import numpy as np
+
+import vgjax
+from vgjax import devices, step
+
+
+def measure(name):
+  """{what: seconds} of one config."""
+  jax.clear_caches()
+  run = vgjax.build(vgjax.load_config(name))
+  batches = run.train_batches(0)
+  batch = next(batches)
+  batches.close()
+  init = step.make_init(run.method, run.task, run.optimizers)
+  lowered = jax.jit(lambda batch: init(run.seed, batch), out_shardings=run.shardings).lower(batch)
+  found, states = {"numbers": sum(leaf.size for leaf in jax.tree.leaves(run.shapes))}, {}
+  for which, options in {"jax": None, "vgjax": devices.run_once(jax.devices()[0].platform)}.items():
+    found[f"state, {which}"], compiled = timed(lowered.compile, options)
+    found[f"state runs, {which}"], states[which] = timed(compiled, batch)
+  leaves = zip(jax.tree.leaves(states["jax"]), jax.tree.leaves(states["vgjax"]))
+  found["largest difference"] = max(
+    float(np.abs(a - b).max(initial=0)) for a, b in jax.device_get(list(leaves))
+  )
+  update = run.update.lower(states["vgjax"], batch)
+  found["update"], _ = timed(update.compile)
+  return {key: float(f"{value:.3g}") for key, value in found.items()}
+
+
+def timed(function, *args):
+  """Seconds, and what came of it."""
+  start = time.perf_counter()
+  result = jax.block_until_ready(function(*args))
+  return time.perf_counter() - start, result
+
+
+if __name__ == "__main__":
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("configs", nargs="+", help="FILE.py or FILE.py:VARIANT; sources have to be there")
+  for config in parser.parse_args().configs:
+    print(json.dumps({"config": config, "jax": jax.__version__} | measure(config)), flush=True)
