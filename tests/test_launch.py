@@ -1,10 +1,12 @@
 """The command line, as a user types it."""
 
 import json
+import pathlib
 
 import pytest
 
 from tests import all_configs, processes
+from vgjax import launch
 
 
 def test_train_evaluate_and_sample_from_the_workdir_alone(tmp_path):
@@ -44,10 +46,24 @@ def test_train_evaluate_and_sample_from_the_workdir_alone(tmp_path):
 
 
 def test_help_shows_what_to_type():
-  _, output = processes.launch("--help")
+  code, output = processes.launch("--help")
+  assert code == 0
   assert "python -m vgjax.launch --config configs/quickstart.py --workdir runs/quickstart" in output
   for flag in ("--config", "--workdir", "--mode", "--split", "--checkpoint"):
     assert flag in output
+
+
+@pytest.mark.parametrize(
+  "config, workdir",
+  [
+    ("configs/quickstart.py", "runs/quickstart"),
+    ("configs/own_video/gan.py:mocogan-cpu", "runs/own_video/gan-mocogan-cpu"),
+    ("/home/me/configs/public/kth.py:smoke", "runs/public/kth-smoke"),
+    ("mine/first.py", "runs/first"),
+  ],
+)
+def test_the_default_run_folder_is_named_by_config_and_variant(config, workdir):
+  assert launch.default_workdir(config) == pathlib.Path(workdir)
 
 
 def test_missing_config_says_what_to_do(tmp_path):

@@ -50,7 +50,9 @@ _CONFIG = config_flags.DEFINE_config_file(
   accept_new_attributes=True,
 )
 _WORKDIR = flags.DEFINE_string(
-  "workdir", None, "The run folder; a run that is there goes on. Default: runs/CONFIG-VARIANT."
+  "workdir",
+  None,
+  "The run folder; a run that is there goes on. Default: runs/CONFIG-VARIANT.",
 )
 _MODE = flags.DEFINE_enum(
   "mode", "train", ["train", "evaluate", "sample"], "What to do; train also evaluates at its end."
@@ -156,10 +158,15 @@ def _fail(message: str, *, at_once: bool = False) -> NoReturn:
 
 
 def _workdir() -> Path:
-  if _WORKDIR.value:
-    return Path(_WORKDIR.value)
-  path, _, variant = _config_argument(sys.argv).partition(":")
-  return Path("runs", "-".join(filter(None, (Path(path).stem, variant))))
+  return Path(_WORKDIR.value) if _WORKDIR.value else default_workdir(_config_argument(sys.argv))
+
+
+def default_workdir(config: str) -> Path:
+  """configs/public/kth.py:smoke -> runs/public/kth-smoke"""
+  name, _, variant = config.partition(":")
+  path = Path(name)
+  folders = path.parts[path.parts.index("configs") + 1 : -1] if "configs" in path.parts else ()
+  return Path("runs", *folders, "-".join(filter(None, (path.stem, variant))))
 
 
 def _config_argument(argv: Sequence[str]) -> str:
@@ -185,6 +192,8 @@ def _config_from_workdir(argv: list[str]) -> list[str]:
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
+  if {"--help", "-help", "-h"} & set(argv):
+    app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)  # by itself absl calls it a failure
   try:
     if file := _config_argument(argv):
       check_file(file)
