@@ -78,7 +78,7 @@ def test_a_model_whose_codes_are_not_apart_is_refused():
   config.mesh = dict(data=1)
   run = vgjax.build(config)
   with pytest.raises(ConfigError, match=r"draw them apart: mocogan, .* is called: video"):
-    swap.swap(run, jax.eval_shape(run.init_state))
+    swap.swap(run, run.shapes)
 
 
 def test_the_sheet_has_a_row_for_each_content():
