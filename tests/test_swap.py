@@ -1,6 +1,5 @@
 """Codes by number, and the matrix of contents and motions."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -1,6 +1,7 @@
 """What every method promises, tested on a tiny run of each; new methods are found by their configs."""
 
 import dataclasses
+import functools
 import pkgutil
 
 import jax
@@ -65,14 +66,25 @@ def _branches():
     yield from ((name, branch) for branch in config.optim)
 
 
+@pytest.fixture(scope="module")
+def eager(tmp_path_factory):
+  """`name -> run` of 60 steps with a large learning rate, made and compiled once for all branches."""
+
+  @functools.cache
+  def make(name):
+    branches = vgjax.load_config(f"{all_configs.ROOT / CONFIGS[name]}:smoke").optim
+    rates = {branch: {"learning_rate": 1e-2} for branch in branches}
+    return _run(name, tmp_path_factory, steps=60, optim=rates)
+
+  return make
+
+
 @pytest.mark.parametrize("name, branch", list(_branches()))
-def test_every_branch_overfits_one_batch(name, branch, tmp_path_factory):
+def test_every_branch_overfits_one_batch(name, branch, eager):
   """While the others, its opponents perhaps, are put back after every step."""
-  branches = vgjax.load_config(f"{all_configs.ROOT / CONFIGS[name]}:smoke").optim
-  rates = {each: {"learning_rate": 1e-2} for each in branches}
-  run = _run(name, tmp_path_factory, steps=60, optim=rates)
+  run = eager(name)
   state, batch, losses = run.init_state(), _batch(run), []
-  others = jax.device_get({other: state.params[other] for other in branches if other != branch})
+  others = jax.device_get({other: state.params[other] for other in run.optimizers if other != branch})
   for _ in range(60):
     state, metrics = run.update(state, batch)
     losses.append(float(metrics[f"{branch}/loss"]))
