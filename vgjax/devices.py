@@ -60,7 +60,8 @@ def _use_compilation_cache() -> None:
 def run_once(platform: str) -> dict[str, int] | None:
   """Compiler options for a program that makes random numbers of many shapes, and runs once.
 
-  On the CPU such a program is compiled four times as fast at LLVM's level 1 as at the usual 3.
+  On the CPU such a program is compiled two to three times as fast at LLVM's level 1 as at the usual 3, to the
+  same numbers (`benchmarks/start.py`).
   """
   return {"xla_backend_optimization_level": 1} if platform == "cpu" else None
 
