@@ -50,9 +50,7 @@ _CONFIG = config_flags.DEFINE_config_file(
   accept_new_attributes=True,
 )
 _WORKDIR = flags.DEFINE_string(
-  "workdir",
-  None,
-  "The run folder; a run that is there goes on. Default: runs/CONFIG-VARIANT.",
+  "workdir", None, "The run folder; a run that is there goes on. Default: runs/CONFIG-VARIANT."
 )
 _MODE = flags.DEFINE_enum(
   "mode", "train", ["train", "evaluate", "sample"], "What to do; train also evaluates at its end."

@@ -8,7 +8,7 @@ paper's generators, are those of dcgan3d.py. There are no published figures for 
 full length.
 
 Variants:
-  cpu    as dcgan3d.py's, with fewer steps, which are slower: half an hour on 2 cores (docs/results.md)
+  cpu    as dcgan3d.py's, with fewer steps, which are slower: about half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
