@@ -117,9 +117,14 @@ def test_kernel_gradients_of_few_channels_take_fewer_multiplications_too(monkeyp
 @pytest.fixture
 def form_of_cells(monkeypatch):
   """Small frames take the form of cells too; returns the names of its maps that are used."""
-  monkeypatch.setattr(conv_cells, "MOVED_PIXELS", 0)
+  for name in ("CONVOLVED_PIXELS", "MOVED_PIXELS"):
+    monkeypatch.setattr(conv_cells, name, 0)
+  monkeypatch.setattr(conv_cells, "CONVOLVED_DEEPER", 10**9)
   used = set()
-  maps = ("input_gradient", "kernel_gradient", "_product_of_moved_y", "_product_of_moved_cells")
+  maps = (
+    *("input_gradient_convolved", "input_gradient_painted"),
+    *("kernel_gradient", "_product_of_moved_y", "_product_of_moved_cells"),
+  )
   for name in maps:
     form = getattr(conv_cells, name)
     recorded = lambda *arrays, name=name, form=form, **g: used.add(name) or form(*arrays, **g)
@@ -137,10 +142,15 @@ CELLS = [
 
 
 @pytest.mark.parametrize("size, window, strides, padding", CELLS)
-@pytest.mark.parametrize("features, moved", [(5, "y"), (40, "cells")])
-def test_the_form_of_cells_equals_lax(size, window, strides, padding, features, moved, form_of_cells):
+@pytest.mark.parametrize("features, gradient, moved", [(5, "convolved", "y"), (40, "painted", "cells")])
+def test_the_form_of_cells_equals_lax(
+  size, window, strides, padding, features, gradient, moved, form_of_cells
+):
   check_equals_lax(size, window, 3, features, dict(strides=strides, padding=padding))
-  assert form_of_cells == {"input_gradient", "kernel_gradient", f"_product_of_moved_{moved}"}
+  assert form_of_cells == {
+    *(f"input_gradient_{gradient}", "kernel_gradient"),
+    f"_product_of_moved_{moved}",
+  }
 
 
 @pytest.mark.parametrize("size, window, strides, padding", CELLS)
@@ -150,12 +160,12 @@ def test_pictures_of_many_channels_have_another_kernel_gradient(
   monkeypatch.setattr(conv_cells, "MOVED_FLAT", 2)
   check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
   moved = {"kernel_gradient", "_product_of_moved_y"} if len(size) == 3 else set()
-  assert form_of_cells == {"input_gradient", *moved}
+  assert form_of_cells == {"input_gradient_convolved", *moved}
 
 
 def test_a_window_of_one_cell_moves_nothing(form_of_cells):
   check_equals_lax((8, 8), (2, 2), 3, 5, dict(strides=2, padding=0))
-  assert form_of_cells == {"input_gradient"}
+  assert form_of_cells == {"input_gradient_painted"}
 
 
 def check_equals_lax(size, window, depth, features, options):

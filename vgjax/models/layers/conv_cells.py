@@ -4,7 +4,8 @@ A cell is a box of `strides` pixels, its pixels side by side as channels. A wind
 DCGAN has them, is a window of 2 cells: no tap is multiplied by an inserted zero, and what moves in memory is
 whole cells.
 
-  input gradient    one product gives every cell of every window; each is painted where it belongs
+  input gradient    a convolution over y gives cells; or, where y's frames or the cells are small, one product
+                    gives every cell of every window, and each is painted where it belongs
   kernel gradient   the cells against y. Whichever has fewer channels is moved over the window, at the price
                     of its copies: y over rows and columns, then one product a tap in time; or the cells over
                     columns, then one product a tap in time and row
@@ -17,6 +18,9 @@ import jax.numpy as jnp
 from jax import lax
 
 PAINTED = 2**26  # numbers which an input gradient may paint; 2^28 bytes
+# Pixels of y's frames from which an input gradient convolves; there y's channels are at most so many times
+# x's, and so many times those pixels.
+CONVOLVED_PIXELS, CONVOLVED_WIDER, CONVOLVED_DEEPER = 8 * 8, 12, 2
 # Pixels of y's frames from which moving it pays for the border; and channels of x up to which it does without
 # a window in time, where there is an equally fast way for more.
 MOVED_PIXELS, MOVED_FLAT = 8 * 8, 64
@@ -28,8 +32,15 @@ def fits(g):
   return whole and math.prod(g.strides) > 1 and g.dilation == (1, 1, 1)
 
 
+def convolves(g, depth, features):
+  """Whether `input_gradient_convolved` is fast, for so many channels of x and y."""
+  pixels, several = math.prod(g.output[1:]), g.window != g.strides
+  few = features <= min(CONVOLVED_WIDER * depth, CONVOLVED_DEEPER * pixels)
+  return fits(g) and several and few and pixels >= CONVOLVED_PIXELS
+
+
 def paints(g, pixels, depth):
-  """Whether `input_gradient` is fast, for so many pixels of y and channels of x."""
+  """Whether `input_gradient_painted` is fast, for so many pixels of y and channels of x."""
   return fits(g) and pixels * math.prod(g.window) * depth <= PAINTED
 
 
@@ -40,8 +51,28 @@ def moves(g, depth):
   return fits(g) and several and math.prod(g.output[1:]) >= MOVED_PIXELS and depth <= most
 
 
-def input_gradient(y, kernel, *, g):
+def input_gradient_convolved(y, kernel, *, g):
   """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
+  window = _cells(g.window, g)
+  times, rows, columns = (w - 1 for w in window)
+  y = jnp.pad(y, [(0, 0), (times, times), (0, 0), (0, 0), (0, 0)])
+  count = y.shape[1] - times
+  y = jnp.concatenate([lax.slice_in_dim(y, tap, tap + count, axis=1) for tap in range(window[0])], axis=-1)
+  depth, features = kernel.shape[-2:]
+  kernel = _kernel_to_cells(kernel, g).reshape(*window, -1, features)
+  kernel = lax.rev(kernel, (0, 1, 2)).transpose(1, 2, 0, 4, 3).reshape(*window[1:], y.shape[-1], -1)
+  x = lax.conv_general_dilated(
+    y.reshape(-1, *y.shape[2:]),
+    kernel,
+    (1, 1),
+    [(rows, rows), (columns, columns)],
+    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+  )
+  return _from_cells(x.reshape(-1, count, *x.shape[1:]), depth, g)
+
+
+def input_gradient_painted(y, kernel, *, g):
+  """The same."""
   depth, zero = kernel.shape[-2], jnp.zeros((), y.dtype)
   window = _cells(g.window, g)
   kernel = _kernel_to_cells(kernel, g).reshape(-1, y.shape[-1])
@@ -51,14 +82,7 @@ def input_gradient(y, kernel, *, g):
   for tap in itertools.product(*map(range, window)):
     around = [(t, w - 1 - t, 0) for t, w in zip(tap, window)]
     x += lax.pad(painted[:, :, :, :, *tap], zero, [(0, 0, 0), *around, (0, 0, 0)])
-  batch, *cells, _ = x.shape
-  x = x.reshape(batch, *cells, *g.strides, depth).transpose(0, 1, 4, 2, 5, 3, 6, 7)
-  x = x.reshape(batch, *(n * s for n, s in zip(cells, g.strides)), depth)
-  inside = [
-    (-low, size + low - painted, 0)
-    for (low, _), size, painted in zip(g.padding, g.size, x.shape[1:-1], strict=True)
-  ]
-  return lax.pad(x, zero, [(0, 0, 0), *inside, (0, 0, 0)])
+  return _from_cells(x, depth, g)
 
 
 def kernel_gradient(x, y, *, g):
@@ -123,3 +147,15 @@ def _to_cells(x, window, g):
   pairs = itertools.chain.from_iterable(zip(cells, g.strides))
   x = x.reshape(len(x), *pairs, x.shape[-1]).transpose(0, 1, 3, 5, 2, 4, 6, 7)
   return x.reshape(len(x), *cells, -1)
+
+
+def _from_cells(x, depth, g):
+  """[batch, *cells that the windows see, cell * in] -> [batch, *size, in]."""
+  batch, *cells, _ = x.shape
+  x = x.reshape(batch, *cells, *g.strides, depth).transpose(0, 1, 4, 2, 5, 3, 6, 7)
+  x = x.reshape(batch, *(n * s for n, s in zip(cells, g.strides)), depth)
+  inside = [
+    (-low, size + low - seen, 0)
+    for (low, _), size, seen in zip(g.padding, g.size, x.shape[1:-1], strict=True)
+  ]
+  return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *inside, (0, 0, 0)])

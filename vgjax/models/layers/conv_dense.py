@@ -51,8 +51,10 @@ def input_gradient(y, kernel, *, g):
   few = _unchanged(g) and few_products.form(g.window[1:], maps, *kernel.shape[-1:-3:-1])
   if small and g.strides == (1, 1, 1) and not few:
     return _paint(y, kernel, g)
+  if conv_cells.convolves(g, depth, y.shape[-1]):
+    return conv_cells.input_gradient_convolved(y, kernel, g=g)
   if conv_cells.paints(g, pixels, depth):
-    return conv_cells.input_gradient(y, kernel, g=g)
+    return conv_cells.input_gradient_painted(y, kernel, g=g)
   phases = itertools.product(*(_phases(*sizes) for sizes in zip(*g[:5], g.output)))
   kernel = kernel.swapaxes(-2, -1)
   shared = {}  # phases which differ in their kernel only are one convolution
