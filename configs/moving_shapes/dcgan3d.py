@@ -9,8 +9,8 @@ vgjax: not run at full length.
 
 Variants:
   cpu    three fast shapes, three eighths of a frame of 32x32 wide, 16 frames, narrower networks, a critic of
-         frames beside that of videos, the relativistic loss with R1 and R2, large steps: half an hour on 2
-         cores (docs/results.md)
+         frames beside that of videos, the relativistic loss with R1 and R2, large steps: less than half an
+         hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
@@ -51,7 +51,7 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=6000, batch_size=16)
+      config.update(steps=4500, batch_size=16)
       config.data.update(size=32, sizes=("large",), scale=4 / 3, speeds=("fast",), time=16)
       config.data.shapes = ("square", "ring", "bar")
       config.models.generator.update(frames=16, channels=32)

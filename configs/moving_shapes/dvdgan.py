@@ -65,7 +65,7 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
-      config.steps = 1700
+      config.steps = 1300
       config.data.label = "shape_motion"
       config.models.generator = dict(name="dvdgan", latent=120, channels=8, classes=72)
       config.models.critic.classes = config.models.image_critic.classes = 72

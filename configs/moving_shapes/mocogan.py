@@ -13,8 +13,8 @@ critic sees a frame each, where the authors' program has 3 videos and 10 frames;
 averaged weights. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    narrower networks; the data, the loss and the steps of dcgan3d.py:cpu: half an hour on 2 cores
-         (docs/results.md)
+  cpu    narrower networks; the data, the loss and the steps of dcgan3d.py:cpu: less than half an hour on 2
+         cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
@@ -63,7 +63,7 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       small = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
-      config.update(steps=6000, batch_size=16)
+      config.update(steps=4500, batch_size=16)
       config.data, config.method, config.checkpoint = small.data, small.method, small.checkpoint
       config.models.generator.channels = 32
       config.models.image_critic.update(frames=4, channels=32, patches=False, norm="none", use_bias=True)

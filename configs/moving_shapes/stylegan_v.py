@@ -65,7 +65,7 @@ def get_config(variant: str = "") -> ConfigDict:
     case "cpu":
       narrow = dict(config.models.generator, content=64, motion=64, waves=32, channels=16, widest=64)
       config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
-      config.steps = 2400
+      config.steps = 1500
       config.models.generator = narrow
     case "smoke":
       config.update(steps=2, batch_size=8)

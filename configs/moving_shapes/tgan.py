@@ -55,7 +55,7 @@ def get_config(variant: str = "") -> ConfigDict:
       pass
     case "cpu":
       config = load_config(Path(__file__).with_name("dcgan3d.py:cpu"))
-      config.steps = 4000
+      config.steps = 3000
       config.models.generator.update(name="tgan", channels=16)
     case "smoke":
       config.update(steps=2, batch_size=8)

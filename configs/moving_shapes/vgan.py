@@ -8,7 +8,7 @@ paper's generators, are those of dcgan3d.py. There are no published figures for 
 full length.
 
 Variants:
-  cpu    as dcgan3d.py's, with fewer steps, which are slower: about half an hour on 2 cores (docs/results.md)
+  cpu    as dcgan3d.py's: less than half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
@@ -24,8 +24,6 @@ def get_config(variant: str = "") -> ConfigDict:
   config.data.background = "plain"
   config.models.generator.name = "vgan"
   config.method.losses = dict(mask=0.1)
-  if variant == "cpu":
-    config.steps = 5000
   if variant == "smoke":
     config.models.generator.channels = config.models.critic.channels = 4
   return config

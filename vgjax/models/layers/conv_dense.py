@@ -5,8 +5,8 @@
   pixels of one residue modulo the stride see the same taps, and are a convolution of stride one.
   Nothing is multiplied by an inserted zero, no pixel is computed to be cropped. Windows of whole strides
   (DCGAN's) are boxes of pixels that move one by one (`conv_cells`).
-* The gradient by the kernel is a convolution with channels as the batch and the output as the window,
-  summed over parts of the batch which fit the cache.
+* The gradient by the kernel is summed over parts of the batch which fit the cache. It is a convolution with
+  channels as the batch and the output as the window, where nothing faster is found.
 * Odd windows of stride one between many channels, or on small maps, take a quarter to a tenth of the
   multiplications (`few_products`).
 * 1x1 windows, windows over the whole input, and many channels of few pixels are matrix products. For
@@ -25,7 +25,11 @@ from vgjax.models.layers import conv_cells, few_products
 PATCHES = 2**22  # elements up to which writing out all patches pays
 PAINTED = 2**25  # the same for the windows which an input gradient paints
 FEATURES = 256  # output channels from which either does
-PIXELS = 4096  # summed in one part of a kernel gradient
+# Numbers of x and y which one part of a kernel gradient reads, so that what it makes of them fits the cache
+# (a part is not smaller than the kernels of the points to which it is added); and channels of x from which
+# parts pay.
+PART, DEPTH = 2**20, 8
+PIXELS = 4096  # summed in one part of a convolution that is a kernel gradient
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -83,6 +87,33 @@ def input_gradient(y, kernel, *, g):
 
 def kernel_gradient(x, y, *, g):
   """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
+  count = _parts(x, y, g)
+  if count == 1:
+    return _kernel_gradient(x, y, g)
+  # Every count-th example is one part: so a batch that is spread over devices stays where it is.
+  x, y = (array.reshape(-1, count, *array.shape[1:]) for array in (x, y))
+
+  def add_part(part, kernel):
+    pair = (lax.dynamic_index_in_dim(array, part, axis=1, keepdims=False) for array in (x, y))
+    return kernel + _kernel_gradient(*pair, g)
+
+  kernel = jnp.zeros((*g.window, x.shape[-1], y.shape[-1]), y.dtype)
+  return lax.fori_loop(0, count, add_part, kernel)
+
+
+def _parts(x, y, g):
+  """In how many parts of the batch a kernel gradient is summed."""
+  window, batch, depth = math.prod(g.window), len(x), x.shape[-1]
+  few = depth < DEPTH and not conv_cells.moves(g, depth)
+  if window == 1 or few or _covers(g):
+    return 1
+  most = max(PART, 4 * window * depth * y.shape[-1])
+  return next(
+    n for n in range(1, batch + 1) if batch % n == 0 and (x.size + y.size <= most * n or n == batch)
+  )
+
+
+def _kernel_gradient(x, y, g):
   depth, features = x.shape[-1], y.shape[-1]
   if _covers(g):
     kernel = _patches(x, g).reshape(x.shape[0], -1).T @ y.reshape(-1, features)
