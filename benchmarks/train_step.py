@@ -17,13 +17,14 @@ import importlib
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import turns
 
 LEARNING_RATE = 1e-3
 
@@ -203,79 +204,33 @@ def torch_step(name, batch_size):
 
 
 def work(name, side, batch_size):
-  """A worker process: answers each line of its input with the seconds that one step took."""
+  """A worker process."""
   if name == GAN:
     import torch_dcgan3d
 
     make = {"vgjax": vgjax_gan_step, "torch": torch_dcgan3d.step}[side]
-    step, version, compile_seconds = make(batch_size)
+    turns.serve(*make(batch_size))
   else:
     make = {"vgjax": vgjax_step, "torch": torch_step}[side]
-    step, version, compile_seconds = make(name, batch_size)
-  for _ in range(3):
-    step()  # the first steps allocate
-  python = platform.python_version()
-  print(json.dumps({"version": version, "python": python, "compile": compile_seconds}), flush=True)
-  for _ in sys.stdin:
-    start = time.perf_counter()
-    step()
-    print(time.perf_counter() - start, flush=True)
+    turns.serve(*make(name, batch_size))
 
 
 # glibc's own names for what vgjax/memory.py sets.
 KEEP_FREED = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62)}
-PAUSE = 0.05  # seconds; PyTorch's threads spin that long after a step, and would slow the other side
 
 
-class Worker:
-  """A worker process, seen from outside."""
-
-  def __init__(self, python, side, name, batch_size, environment={}):
-    arguments = ["--worker", side, "--models", name, "--batch_size", str(batch_size)]
-    self.process = subprocess.Popen(
-      [python, os.path.abspath(__file__), *arguments],
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      text=True,
-      env={**os.environ, **environment},
-    )
-    self.about = json.loads(self.read())
-
-  def read(self):
-    """The worker's next line."""
-    line = self.process.stdout.readline()
-    if not line:
-      killed = self.process.wait() == -9
-      sys.exit(
-        "a worker was killed: out of memory? try a smaller --batch_size" if killed else "a worker failed"
-      )
-    return line
-
-  def step(self):
-    """Seconds of one step."""
-    self.process.stdin.write("\n")
-    self.process.stdin.flush()
-    seconds = float(self.read())
-    time.sleep(PAUSE)
-    return seconds
-
-  def close(self):
-    """Ends the process."""
-    self.process.stdin.close()
-    self.process.wait()
+def start(python, side, name, batch_size, environment={}):
+  """A worker for one side."""
+  arguments = ["--worker", side, "--models", name, "--batch_size", str(batch_size)]
+  return turns.Worker([python, os.path.abspath(__file__), *arguments], environment)
 
 
 def compare(name, options):
   """Times one model on both sides."""
-  ours = Worker(options.jax_python, "vgjax", name, options.batch_size)
+  ours = start(options.jax_python, "vgjax", name, options.batch_size)
   environment = KEEP_FREED if options.torch_keeps_memory else {}
-  theirs = Worker(options.torch_python, "torch", name, options.batch_size, environment)
-  times = {"vgjax": [], "torch": []}
-  for _ in range(options.steps):
-    times["vgjax"].append(ours.step())
-    times["torch"].append(theirs.step())
-  ours.close()
-  theirs.close()
+  theirs = start(options.torch_python, "torch", name, options.batch_size, environment)
+  times = dict(zip(("vgjax", "torch"), turns.take(ours, theirs, options.steps)))
   return {
     "model": name,
     "batch_size": options.batch_size,
