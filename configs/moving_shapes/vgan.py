@@ -8,7 +8,8 @@ paper's generators, are those of dcgan3d.py. There are no published figures for 
 full length.
 
 Variants:
-  cpu    as dcgan3d.py's: less than half an hour on 2 cores (docs/results.md)
+  cpu    as dcgan3d.py's, less than half an hour on 2 cores: blobs, bars and squares in motion, some of which
+         fade (docs/results.md)
   smoke  seconds on a CPU
 """
 
