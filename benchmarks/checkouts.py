@@ -11,34 +11,19 @@ import argparse
 import os
 import statistics
 import sys
-import time
 
 import turns
+import update
 
 
 def serve(config):
   """A worker: the update of `config`, as `vgjax.launch` compiles it."""
-  import jax
-
   import vgjax
   from vgjax import memory
 
   memory.keep_freed()
   run = vgjax.build(vgjax.load_config(config))
-  batches = run.train_batches(0)
-  batch = next(batches)
-  batches.close()
-  state = run.init_state()
-  start = time.perf_counter()
-  compiled = run.update.lower(state, batch).compile()
-  seconds = time.perf_counter() - start
-
-  def step():
-    nonlocal state
-    state, metrics = compiled(state, batch)
-    jax.block_until_ready((state, metrics))
-
-  turns.serve(step, f"jax {jax.__version__}", seconds)
+  turns.serve(*update.compiled(run, update.first_batch(run)))
 
 
 def start(checkout, config):

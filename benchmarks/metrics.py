@@ -30,10 +30,10 @@ import tempfile
 import time
 
 import numpy as np
+import turns
 
 METRICS = ("ssim", "lpips_alex", "lpips_vgg", "i3d")
 NEEDS = {"ssim": "skimage", "lpips_alex": "lpips", "lpips_vgg": "lpips", "i3d": "torch"}
-PAUSE = 0.05  # seconds; PyTorch's threads spin that long after a call, and would slow the other side
 SEED = 0
 
 
@@ -126,69 +126,34 @@ def other_call(metric, video, target):
 
 
 def work(metric, options):
-  """A worker process: answers each line of its input with the seconds that one call took."""
+  """A worker process."""
   make = {"vgjax": vgjax_call, "other": other_call}[options.worker]
   call, version = make(metric, *make_pair(metric, options))
-  figures = [call() for _ in range(2)][-1]  # the first compiles, and allocates
+  start = time.perf_counter()
+  figures = call()  # compiles, and allocates
+  seconds = time.perf_counter() - start
   np.save(options.figures, figures)
-  print(json.dumps({"version": version}), flush=True)
-  for _ in sys.stdin:
-    start = time.perf_counter()
-    call()
-    print(time.perf_counter() - start, flush=True)
+  turns.serve(call, version, seconds)
 
 
-class Worker:
-  """A worker process, seen from outside."""
-
-  def __init__(self, side, metric, options, figures):
-    arguments = ["--worker", side, "--metrics", metric, "--figures", str(figures)]
-    for name in ("batch_size", "time", "size"):
-      arguments += [f"--{name}", str(getattr(options, name))]
-    self.process = subprocess.Popen(
-      [sys.executable, os.path.abspath(__file__), *arguments],
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      text=True,
-    )
-    self.version = json.loads(self.read())["version"]
-
-  def read(self):
-    """The worker's next line."""
-    line = self.process.stdout.readline()
-    if not line:
-      sys.exit("a worker ended early; its message is above")
-    return line
-
-  def call(self):
-    """Seconds of one call."""
-    self.process.stdin.write("\n")
-    self.process.stdin.flush()
-    seconds = float(self.read())
-    time.sleep(PAUSE)
-    return seconds
-
-  def close(self):
-    """Ends the process."""
-    self.process.stdin.close()
-    self.process.wait()
+def start(side, metric, options, figures):
+  """A worker for one side."""
+  arguments = ["--worker", side, "--metrics", metric, "--figures", str(figures)]
+  for name in ("batch_size", "time", "size"):
+    arguments += [f"--{name}", str(getattr(options, name))]
+  return turns.Worker([sys.executable, os.path.abspath(__file__), *arguments])
 
 
 def compare(metric, options):
   """Times one metric on both sides."""
   with tempfile.TemporaryDirectory() as folder:
     paths = {side: pathlib.Path(folder) / f"{side}.npy" for side in ("vgjax", "other")}
-    workers = {side: Worker(side, metric, options, path) for side, path in paths.items()}
+    workers = {side: start(side, metric, options, path) for side, path in paths.items()}
     ours, theirs = (np.load(path) for path in paths.values())
-  seconds = {side: [] for side in workers}
-  for _ in range(options.rounds):
-    for side, worker in workers.items():
-      seconds[side].append(worker.call())
-  for worker in workers.values():
-    worker.close()
+  seconds = dict(zip(workers, turns.take(*workers.values(), options.rounds)))
   return {
     "metric": metric,
-    "versions": {side: worker.version for side, worker in workers.items()},
+    "versions": {side: worker.about["version"] for side, worker in workers.items()},
     "shape": list(make_pair(metric, options)[0].shape),
     "seconds": seconds,
     "speedup_of_minima": min(seconds["other"]) / min(seconds["vgjax"]),

@@ -13,6 +13,7 @@ import time
 
 import jax
 import numpy as np
+from update import first_batch
 
 import vgjax
 from vgjax import devices, step
@@ -22,9 +23,7 @@ def measure(name):
   """{what: seconds} of one config."""
   jax.clear_caches()
   run = vgjax.build(vgjax.load_config(name))
-  batches = run.train_batches(0)
-  batch = next(batches)
-  batches.close()
+  batch = first_batch(run)
   init = step.make_init(run.method, run.task, run.optimizers)
   lowered = jax.jit(lambda batch: init(run.seed, batch), out_shardings=run.shardings).lower(batch)
   found, states = {"numbers": sum(leaf.size for leaf in jax.tree.leaves(run.shapes))}, {}

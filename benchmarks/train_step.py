@@ -144,9 +144,9 @@ def vgjax_step(name, batch_size):
 
 def vgjax_gan_step(batch_size):
   """One step of both networks of 3D DCGAN, as `vgjax.launch` makes it; results as those of `vgjax_step`."""
-  import jax
   import numpy as np
   import torch_dcgan3d as other
+  import update
 
   from vgjax import build, memory
 
@@ -162,17 +162,7 @@ def vgjax_gan_step(batch_size):
   )  # fmt: skip
   shape = (batch_size, other.TIME, other.SIDE, other.SIDE, 3)
   batch = {"video": run.put({"video": np.random.randint(0, 256, shape, np.uint8)})["video"]}
-  state = run.init_state()
-  start = time.perf_counter()
-  compiled = run.update.lower(state, batch).compile()
-  compile_seconds = time.perf_counter() - start
-
-  def step():
-    nonlocal state
-    state, metrics = compiled(state, batch)
-    return float(jax.block_until_ready((state, metrics))[1]["generator/loss"])
-
-  return step, f"jax {jax.__version__} ({jax.default_backend()})", compile_seconds
+  return update.compiled(run, batch)
 
 
 def torch_step(name, batch_size):

@@ -7,7 +7,7 @@ recurrent network. One frame knows nothing of the next, so shapes cannot move al
 critic of videos asks for. There are no published figures for this data. vgjax: not run at full length.
 
 Variants, as mocogan.py's:
-  cpu    about half an hour on 2 cores: shapes that stand still (docs/results.md)
+  cpu    shapes that stand still, in as many steps as mocogan.py's (docs/results.md)
   smoke  seconds on a CPU
 """
 

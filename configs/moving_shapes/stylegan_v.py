@@ -15,7 +15,7 @@ where the paper has 16. There are no published figures for this data. vgjax: not
 Variants:
   cpu    a quarter of the channels, vectors of 64 numbers; data, critics, loss and steps of
          dcgan3d.py:cpu, fewer of them, to stay within half an hour on 2 cores: ovals and rings that change
-         their color (docs/results.md)
+         their color, after 2,400 steps (docs/results.md)
   smoke  seconds on a CPU
 """
 

@@ -114,6 +114,21 @@ def test_kernel_gradients_of_few_channels_take_fewer_multiplications_too(monkeyp
   assert not used
 
 
+@pytest.mark.parametrize(
+  "size, window, options", [((8, 6), (3, 3), {}), ((4, 6, 6), (4, 4, 4), dict(strides=2, padding=1))]
+)
+def test_kernel_gradients_are_summed_over_parts_of_the_batch(size, window, options, monkeypatch):
+  monkeypatch.setattr(conv_dense, "PART", 1)
+  monkeypatch.setattr(conv_dense, "DEPTH", 1)
+  examples = []
+  whole = conv_dense._kernel_gradient
+  monkeypatch.setattr(
+    conv_dense, "_kernel_gradient", lambda x, y, g: examples.append(len(x)) or whole(x, y, g)
+  )
+  check_equals_lax(size, window, 1, 1, options)
+  assert examples and set(examples) == {1}  # of two
+
+
 @pytest.fixture
 def form_of_cells(monkeypatch):
   """Small frames take the form of cells too; returns the names of its maps that are used."""
