@@ -24,3 +24,11 @@ def config():
 @pytest.fixture(scope="session")
 def one_device():
   return jax.devices()[:1]
+
+
+@pytest.fixture(scope="module")
+def quick_compile():
+  """Programs compile in half the time and run more slowly: for tests of many networks and few steps each."""
+  jax.config.update("jax_disable_most_optimizations", True)
+  yield
+  jax.config.update("jax_disable_most_optimizations", False)

@@ -9,6 +9,8 @@ import vgjax
 from tests import all_configs, tiny
 from vgjax.sample import write_samples
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 
 @pytest.mark.parametrize("name", all_configs.NAMES)
 def test_smoke(name, tmp_path, tmp_path_factory):

@@ -8,8 +8,7 @@ paper's generators, are those of dcgan3d.py. There are no published figures for 
 full length.
 
 Variants:
-  cpu    as dcgan3d.py's, less than half an hour on 2 cores: blobs, bars and squares in motion, some of which
-         fade (docs/results.md)
+  cpu    as dcgan3d.py's, its black backgrounds too, less than half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
@@ -22,7 +21,8 @@ from vgjax import load_config
 
 def get_config(variant: str = "") -> ConfigDict:
   config = load_config(Path(__file__).with_name(f"dcgan3d.py:{variant}"))
-  config.data.background = "plain"
+  if variant != "cpu":
+    config.data.background = "plain"
   config.models.generator.name = "vgan"
   config.method.losses = dict(mask=0.1)
   if variant == "smoke":

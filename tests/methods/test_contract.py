@@ -13,6 +13,8 @@ import vgjax
 from tests import all_configs
 from vgjax import methods, step
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 METHODS = sorted(m.name for m in pkgutil.iter_modules(methods.__path__))
 CONFIGS = all_configs.one_of_each_method()
 STEPS = 4  # of all runs, so that the compilation cache has one program for all tests of a method
@@ -44,13 +46,25 @@ def _train(run, steps):
   return state, losses
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+  """`name -> run` on one device, traced and compiled once for all tests."""
+  return functools.cache(lambda name: _run(name, tmp_path_factory))
+
+
+@pytest.fixture(scope="module")
+def alone(small):
+  """`name -> losses` of three updates on one device."""
+  return functools.cache(lambda name: _train(small(name), 3)[1])
+
+
 def test_every_method_has_a_config():
   assert set(METHODS) <= set(CONFIGS), "a method without a config is a method nobody can run"
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_sample_has_the_right_shape_is_finite_and_keeps_what_was_given(name, tmp_path_factory):
-  run = _run(name, tmp_path_factory)
+def test_sample_has_the_right_shape_is_finite_and_keeps_what_was_given(name, small):
+  run = small(name)
   batch = next(run.batches("valid", 4))
   video = run.sample(run.init_state(), batch, jax.random.key(0))
   assert video.shape == batch["video"].shape and video.dtype == jnp.float32
@@ -85,17 +99,18 @@ def test_every_branch_overfits_one_batch(name, branch, eager):
   run = eager(name)
   state, batch, losses = run.init_state(), _batch(run), []
   others = jax.device_get({other: state.params[other] for other in run.optimizers if other != branch})
+  places = {other: run.shardings.params[other] for other in others}
   for _ in range(60):
     state, metrics = run.update(state, batch)
     losses.append(float(metrics[f"{branch}/loss"]))
-    # Copies, as the update takes what it is given for its own.
-    state = dataclasses.replace(state, params=state.params | jax.tree.map(jnp.array, others))
+    # Copies, as the update takes what it is given for its own; where they were, or it is compiled once more.
+    state = dataclasses.replace(state, params=state.params | jax.device_put(others, places, may_alias=False))
   assert np.isfinite(losses[-1]) and losses[-1] < 0.5 * losses[0]
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_only_trained_and_written_branches_change(name, tmp_path_factory):
-  run = _run(name, tmp_path_factory)
+def test_only_trained_and_written_branches_change(name, small):
+  run = small(name)
   before = jax.tree.map(np.array, run.init_state().params)
   after, _ = _train(run, 2)
   batch = run.task(step.prepare(_batch(run)), jax.random.key(0))
@@ -110,8 +125,7 @@ def test_only_trained_and_written_branches_change(name, tmp_path_factory):
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("mesh", [dict(data=8), dict(data=2, fsdp=4), dict(data=2, fsdp=2, tensor=2)])
-def test_eight_devices_equal_one(name, mesh, tmp_path_factory):
-  _, one = _train(_run(name, tmp_path_factory), 3)
+def test_eight_devices_equal_one(name, mesh, alone, tmp_path_factory):
   rules = ((r"kernel", "fsdp"),) if mesh.get("fsdp", 1) > 1 else ()
   if mesh.get("tensor"):
     last = lambda ndim: (*[None] * (ndim - 1), "tensor")
@@ -124,7 +138,7 @@ def test_eight_devices_equal_one(name, mesh, tmp_path_factory):
   used = {axis for s in jax.tree.leaves(run.shardings) for axis in s.spec if axis}
   assert used == {axis for axis in ("fsdp", "tensor") if mesh.get(axis, 1) > 1}  # the rules do split
   _, eight = _train(run, 3)
-  for ours, theirs in zip(eight, one, strict=True):
+  for ours, theirs in zip(eight, alone(name), strict=True):
     for key in theirs:
       assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (key, mesh)
 
