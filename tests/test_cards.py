@@ -146,35 +146,3 @@ def test_code_version_has_the_commit_of_its_own_checkout_only(tmp_path, monkeypa
   assert cards.code_version()["changed"] is True
   monkeypatch.setattr(cards, "__file__", str(inside))
   assert set(cards.code_version()) == {"vgjax"}
-
-
-def test_table_has_the_model_above_the_baseline():
-  table = cards.format_table({
-    "frames/mse": 0.0123, "frames/psnr": 21.5, "frames/ssim": 0.9, "frames/mse/curve": [1.0, 2.0],
-    "frames/copy_last/mse": 0.05, "frames/copy_last/psnr": 13.25, "frames/blend/mse": 0.04,
-  })  # fmt: skip
-  head, rule, model, copied, blended = table.splitlines()
-  assert head.split() == ["PSNR", "↑", "SSIM", "↑", "MSE", "↓"] and set(rule) == {"─"}
-  assert model.split() == ["model", "21.50", "0.9000", "0.01230"]
-  assert copied.split() == ["copy", "last", "frame", "13.25", "-", "0.05000"]
-  assert blended.split() == ["blend", "of", "given", "frames", "-", "-", "0.04000"]
-  assert len({len(line) for line in table.splitlines()}) == 1
-
-
-def test_table_names_evaluators_where_there_are_several_and_lists_other_figures():
-  table = cards.format_table({"short/mse": 0.1, "long/mse": 0.2, "fvd/fvd": 123.456789})
-  assert "short: model" in table and "long: model" in table
-  assert table.splitlines()[-1] == "fvd/fvd  123.457"
-  assert cards.format_table({}) == ""
-
-
-def test_table_has_the_best_of_several_samples_and_intervals():
-  table = cards.format_table({
-    "frames/psnr": 20.0, "frames/best_of_3/psnr": 22.5, "frames/copy_last/psnr": 13.0,
-    "sets/fvd": 134.5, "sets/fvd/low": 120.0, "sets/fvd/high": 150.25, "sets/fvd/standard_error": 7.0,
-  })  # fmt: skip
-  lines = table.splitlines()
-  assert [line.split() for line in lines[2:5]] == [
-    ["model", "20.00"], ["best", "of", "3", "22.50"], ["copy", "last", "frame", "13.00"],
-  ]  # fmt: skip
-  assert lines[5:] == ["sets/fvd  134.5  95% interval 120 to 150.25"]

@@ -21,7 +21,6 @@ import jax
 import numpy as np
 
 from vgjax import configs
-from vgjax.metrics.direction import better
 
 PROTOCOL = ("data", "split", "num_videos", "task", "evaluator", "conventions", "value_range")
 
@@ -130,77 +129,6 @@ def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
   """
   protocol = [_plain({key: card.get(key) for key in PROTOCOL}) for card in (ours, theirs)]
   return _differences(protocol[0], protocol[1], "")
-
-
-_COLUMNS = {
-  "psnr": ("PSNR", "{:.2f}"),
-  "ssim": ("SSIM", "{:.4f}"),
-  "ssim_openstl": ("SSIM (OpenSTL)", "{:.4f}"),
-  "mse": ("MSE", "{:.5f}"),
-  "mae": ("MAE", "{:.5f}"),
-  "mse_sum": ("MSE (sum)", "{:.2f}"),
-  "mae_sum": ("MAE (sum)", "{:.2f}"),
-  "ms_ssim": ("MS-SSIM", "{:.4f}"),
-  "lpips_alex": ("LPIPS (alex)", "{:.4f}"),
-  "lpips_vgg": ("LPIPS (vgg)", "{:.4f}"),
-}
-
-
-_BASELINES = {"copy_last": "copy last frame", "blend": "blend of given frames"}
-
-
-def format_table(numbers: Mapping[str, Any]) -> str:
-  """The scalars of an evaluation as a table for the console.
-
-  Args:
-    numbers: {"<evaluator>/<metric>", or with "copy_last/", "blend/" or "best_of_<k>/" before the metric:
-      number}; curves are left out, and metrics that have no column follow the table, one a line.
-
-  Returns:
-    A line for the model, one for the best of its samples, and one for each baseline; "" if there is nothing
-    to show.
-  """
-  rows: dict[tuple[str, str], dict[str, float]] = {}
-  others = {}
-  for name, value in numbers.items():
-    if isinstance(value, (list, tuple)):
-      continue
-    path, _, metric = name.rpartition("/")
-    if metric in _COLUMNS:
-      evaluator, _, last = path.rpartition("/")
-      key = (path, "model")
-      if last in _BASELINES:
-        key = (evaluator, _BASELINES[last])
-      elif last.startswith("best_of_"):
-        key = (evaluator, last.replace("_", " "))
-      rows.setdefault(key, {})[metric] = value
-    else:
-      others[name] = value
-  several = len({evaluator for evaluator, _ in rows}) > 1
-  columns = [metric for metric in _COLUMNS if any(metric in row for row in rows.values())]
-  table = [["", *(f"{_COLUMNS[metric][0]} {better(metric)}" for metric in columns)]]
-  for (evaluator, who), row in rows.items():
-    label = f"{evaluator}: {who}" if several else who
-    table.append([label, *(_COLUMNS[m][1].format(row[m]) if m in row else "-" for m in columns)])
-  lines = _align(table) if rows else []
-  for name, value in others.items():
-    if name.rpartition("/")[0] in others:
-      continue  # an interval's ends and the like stand in the file
-    spread = ""
-    if f"{name}/low" in others:
-      spread = f"  95% interval {others[f'{name}/low']:.6g} to {others[f'{name}/high']:.6g}"
-    lines.append(f"{name}  {value:.6g}{spread}")
-  return "\n".join(lines)
-
-
-def _align(table):
-  """The first column to the left, the others to the right; a rule below the head."""
-  widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-  lines = [
-    "  ".join([row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)])
-    for row in table
-  ]
-  return [lines[0], "─" * len(lines[0]), *lines[1:]]
 
 
 def _git(root, *arguments):

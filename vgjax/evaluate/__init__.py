@@ -14,6 +14,7 @@ from PIL import Image
 
 from vgjax import cards, efficiency
 from vgjax.data import video as video_files
+from vgjax.evaluate import table
 from vgjax.logs import Logger
 from vgjax.run import Run
 from vgjax.types import TrainState
@@ -42,7 +43,7 @@ class Report(dict):
     """The figures beside the baseline's, what must be told of them, and what is missing; for the console."""
     lines = [f"note on {name}: {text}" for name, texts in self.notes.items() for text in texts]
     lines += [f"missing {name}: {reason}" for name, reason in self.missing.items()]
-    return "\n".join(filter(None, [cards.format_table(self), *lines]))
+    return "\n".join(filter(None, [table.format_table(self), *lines]))
 
 
 def evaluate(
