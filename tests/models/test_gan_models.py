@@ -135,6 +135,14 @@ def test_vgans_background_stands_still():
   assert float(output.losses["mask"]) < 1e-6
 
 
+@pytest.mark.parametrize("bias, start", [(0.0, 0.5), (2.0, 0.881)])
+def test_vgans_mask_starts_at_a_half_or_open(bias, start):
+  model, params, _ = make("vgan", open_mask=bias)
+  key = jax.random.key(1)
+  output = rollout.make_video(model, params, BATCH["hint"], BATCH["mask"], train=True, rng=key)
+  assert float(output.losses["mask"]) == pytest.approx(start, abs=0.01)
+
+
 @pytest.mark.parametrize("name", CRITICS)
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
 def test_a_critic_scores_every_video(name, norm):

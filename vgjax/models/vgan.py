@@ -5,7 +5,8 @@
 From one vector z a three-dimensional stream makes the foreground f (tanh) and its mask m (sigmoid), a
 two-dimensional one the background b (tanh). The paper's sparsity of the mask, 0.1 times its L1 norm, is the
 loss `mask`, here the mean of m: `losses=dict(mask=0.1)`. What differs: DCGAN's initial values, N(0, 0.02) for
-kernels, where the authors' program has N(0, 0.01).
+kernels, where the authors' program has N(0, 0.01). `open_mask`, which is not the paper's, keeps the
+background from being the first to learn what moves.
 """
 
 from typing import Any
@@ -26,6 +27,8 @@ class VGAN(nn.Module):
     frames: the length of its videos.
     latent: numbers that a video is made of.
     channels: of the last hidden layer of both streams.
+    open_mask: initial bias of the mask's layer. With 0, the paper's, the mask starts at a half everywhere;
+      with 2 at .88, so that nearly all that is seen, and is learned at first, is the foreground.
     classes: number of labels that are read; 0 for none.
     conditions: what else is read: "text", "audio", "action".
     dtype: compute type.
@@ -34,6 +37,7 @@ class VGAN(nn.Module):
   frames: int = 32
   latent: int = 100
   channels: int = 64
+  open_mask: float = 0.0
   classes: int = 0
   conditions: tuple[str, ...] = ()
   dtype: Any = jnp.float32
@@ -73,12 +77,13 @@ class VGAN(nn.Module):
     def stream(size, name):
       return Grow(self.channels, dtype=self.dtype, name=name)(code, size, train=train)
 
-    def last(x, features, strides, name):
-      return Up(features, strides, dtype=self.dtype, name=name)(x).astype(jnp.float32)
+    def last(x, features, strides, name, bias=0.0):
+      up = Up(features, strides, bias_init=nn.initializers.constant(bias), dtype=self.dtype, name=name)
+      return up(x).astype(jnp.float32)
 
     moving, strides = stream(hint.shape[1:4], "moving")
     foreground = jnp.tanh(last(moving, hint.shape[-1], strides, "foreground"))
-    matte = nn.sigmoid(last(moving, 1, strides, "matte"))
+    matte = nn.sigmoid(last(moving, 1, strides, "matte", self.open_mask))
     still, strides = stream(hint.shape[2:4], "still")
     background = jnp.tanh(last(still, hint.shape[-1], strides, "background"))
     self.sow("losses", "mask", matte.mean())

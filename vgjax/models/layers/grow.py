@@ -64,6 +64,7 @@ class Up(nn.Module):
     strides: 1 or 2 along each axis.
     use_bias: whether it has one.
     kernel_init: initial values.
+    bias_init: the same of the bias.
     dtype: compute type.
   """
 
@@ -71,6 +72,7 @@ class Up(nn.Module):
   strides: tuple[int, ...]
   use_bias: bool = True
   kernel_init: Callable = nn.initializers.normal(0.02)
+  bias_init: Callable = nn.initializers.zeros
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -79,7 +81,7 @@ class Up(nn.Module):
     window = tuple(4 if stride == 2 else 3 for stride in self.strides)
     return ConvTranspose(
       self.features, window, self.strides, 1, use_bias=self.use_bias, kernel_init=self.kernel_init,
-      dtype=self.dtype, name="conv",
+      bias_init=self.bias_init, dtype=self.dtype, name="conv",
     )(x)  # fmt: skip
 
 
