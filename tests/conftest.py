@@ -9,7 +9,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("PJRT_NPROC", "32")  # as vgjax.devices does: with fewer threads XLA can stand still
 # Eight devices share few cores, perhaps with other work: one may wait longer than 40 s, XLA's own limit.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_collective_call_terminate_timeout_seconds=600")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_collective_call_terminate_timeout_seconds=120")
 
 import jax
 import pytest
