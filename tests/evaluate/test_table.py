@@ -19,7 +19,7 @@ def test_table_has_the_model_above_the_baseline():
 def test_table_names_evaluators_where_there_are_several_and_lists_other_figures():
   table = format_table({"short/mse": 0.1, "long/mse": 0.2, "fvd/fvd": 123.456789})
   assert "short: model" in table and "long: model" in table
-  assert table.splitlines()[-1].startswith("fvd/fvd ↓  123.5  Fréchet distance")
+  assert table.splitlines()[-1].startswith("fvd/fvd ↓  123.46  Fréchet distance")
   assert format_table({}) == ""
 
 
@@ -32,7 +32,7 @@ def test_table_has_the_best_of_several_samples_and_intervals():
   assert [line.split() for line in lines[2:5]] == [
     ["model", "20.00"], ["best", "of", "3", "22.50"], ["copy", "last", "frame", "13.00"],
   ]  # fmt: skip
-  assert len(lines) == 6 and lines[5].startswith("sets/fvd ↓  134.5  95% interval 120 to 150.2; Fréchet")
+  assert len(lines) == 6 and lines[5].startswith("sets/fvd ↓  134.50  95% interval 120.00 to 150.25; Fréchet")
 
 
 def test_figures_of_real_videos_and_of_chance_stand_beside_their_own():

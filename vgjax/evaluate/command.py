@@ -13,7 +13,7 @@ from PIL import Image
 
 from vgjax import cards, devices
 from vgjax.errors import ConfigError, DataError
-from vgjax.evaluate import console, folders, measure, motion, picture
+from vgjax.evaluate import console, folders, measure, motion, picture, table
 from vgjax.metrics import per_frame, per_set
 from vgjax.metrics.direction import better
 
@@ -177,11 +177,11 @@ def compare(options: argparse.Namespace) -> int:
     rows = [
       (
         f"{name} {better(name)}",
-        *(console.number(numbers[name]) for _, numbers in read),
+        *(table.number(numbers[name]) for _, numbers in read),
       )
       for name in scalars
     ]
-    print(console.table([("", *(str(path) for path in options.files)), *rows], head=True))
+    print(table.align([("", *(str(path) for path in options.files)), *rows], head=True))
     only = [sorted(set(numbers) - set(shared)) for _, numbers in read]
     for path, names in zip(options.files, only):
       names = [name for name in names if not name.endswith("/curve")]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vgjax.evaluate import folders, measure
+from vgjax.evaluate.table import align, number
 from vgjax.metrics.direction import better
 
 _WRAP: dict[str, Any] = dict(break_long_words=False, break_on_hyphens=False)
@@ -19,7 +20,7 @@ def report(found: measure.Measured, metrics: Sequence[str]) -> str:
     for name in metrics
     if name in found.numbers
   ]
-  parts = [table(rows)] if rows else []
+  parts = [align(rows)] if rows else []
   parts += [
     _wrapped(_bias(name, found.numbers)) for name in metrics if f"{name}/number/curve" in found.numbers
   ]
@@ -101,24 +102,6 @@ def _protocol(found: measure.Measured) -> str:
   )
   lines.append(f"code        vgjax {code['vgjax']}{commit}, jax {code['jax']}, {code['device']}")
   return "protocol\n" + "\n".join("  " + line for line in lines)
-
-
-def table(rows: Sequence[Sequence[str]], head: bool = False) -> str:
-  """Rows with their columns below each other; `head`: the first one names the columns."""
-  widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-  lines = [
-    "  ".join(
-      cell.ljust(width) if i == 0 or (i == 2 and not head) else cell.rjust(width)
-      for i, (cell, width) in enumerate(zip(row, widths))
-    ).rstrip()
-    for row in rows
-  ]
-  return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]] if head else lines)
-
-
-def number(value: float) -> str:
-  """About four digits."""
-  return f"{value:.2f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
 def _wrapped(text: str) -> str:

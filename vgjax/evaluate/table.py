@@ -1,4 +1,4 @@
-"""The table of figures that a run's evaluation prints."""
+"""Figures as tables for the console: those of a run's evaluation, and what all of them share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,9 +26,9 @@ _WORDS = {  # of figures whose names say little to who meets them first
   "precision": "made videos that lie among real ones: quality",
   "recall": "real videos that lie among made ones: variety",
   "area": "pairs of which the critic prefers the real one; 0.5 if it cannot tell them apart",
-  "accuracy_real": "real videos that the critic calls real",
-  "accuracy_fake": "made videos that the critic calls made",
-  "seen": "frames that show anything",
+  "accuracy_real": "what is real and the critic calls real",
+  "accuracy_fake": "what is made and the critic calls made",
+  "seen": "share that shows anything",
   "likeness": "correlation with the nearest shape",
   "recognised": "frames whose shape can be told",
   "kept": "videos that keep shape and color",
@@ -68,30 +68,31 @@ def format_table(numbers: Mapping[str, Any]) -> str:
       rows.setdefault(key, {})[metric] = value
     else:
       others[name] = value
-  parts = [_columns(rows)] if rows else []
-  return "\n".join([*parts, *_lines(others)])
+  return "\n".join(filter(None, [_columns(rows), _lines(others)]))
 
 
 def _columns(rows):
+  """The figures of single videos; "" if there are none."""
+  if not rows:
+    return ""
   several = len({evaluator for evaluator, _ in rows}) > 1
   columns = [metric for metric in _COLUMNS if any(metric in row for row in rows.values())]
   table = [["", *(f"{_COLUMNS[metric][0]} {better(metric)}" for metric in columns)]]
   for (evaluator, who), row in rows.items():
     label = f"{evaluator}: {who}" if several else who
     table.append([label, *(_COLUMNS[m][1].format(row[m]) if m in row else "-" for m in columns)])
-  first, *others = _align(table)
-  return "\n".join([first, "─" * len(first), *others])
+  return align(table, head=True)
 
 
 def _lines(numbers):
-  """A line a figure; what belongs to another one stands beside that."""
+  """A line a figure, "" if there are none; what belongs to another one stands beside that."""
   found = []
   for name, value in numbers.items():
     path, _, metric = name.rpartition("/")
     if path in numbers or any(other in numbers for other in _owners(path, metric)):
       continue  # an interval's ends and the like stand in the file
-    found.append([f"{name} {better(name)}".rstrip(), f"{value:.4g}", _beside(numbers, name)])
-  return [line.rstrip() for line in _align(found, left=(0, 2))] if found else []
+    found.append([f"{name} {better(name)}".rstrip(), number(value), _beside(numbers, name)])
+  return align(found) if found else ""
 
 
 def _owners(path, metric):
@@ -104,21 +105,31 @@ def _owners(path, metric):
 
 def _beside(numbers, name):
   path, _, metric = name.rpartition("/")
+  of = lambda other: number(numbers[other])
   parts = []
   if f"{name}/low" in numbers:
-    parts.append(f"95% interval {numbers[f'{name}/low']:.4g} to {numbers[f'{name}/high']:.4g}")
+    parts.append(f"95% interval {of(f'{name}/low')} to {of(f'{name}/high')}")
   if f"{path}/real_{metric}" in numbers:
-    parts.append(f"of real videos {numbers[f'{path}/real_{metric}']:.4g}")
+    parts.append(f"of real videos {of(f'{path}/real_{metric}')}")
   chance = f"{name.removesuffix('_kept')}_chance"
   if chance in numbers:
-    parts.append(f"by chance {numbers[chance]:.4g}")
+    parts.append(f"by chance {of(chance)}")
   return "; ".join([*parts, *filter(None, [_WORDS.get(metric)])])
 
 
-def _align(table: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
-  """Rows with their columns below each other, those of `left` to the left."""
-  widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-  return [
-    "  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
-    for row in table
+def align(rows: Sequence[Sequence[str]], head: bool = False) -> str:
+  """Rows with their columns below each other; `head`: the first one names the columns."""
+  widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+  lines = [
+    "  ".join(
+      cell.ljust(width) if i == 0 or (i == 2 and not head) else cell.rjust(width)
+      for i, (cell, width) in enumerate(zip(row, widths))
+    ).rstrip()
+    for row in rows
   ]
+  return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]] if head else lines)
+
+
+def number(value: float) -> str:
+  """About four digits."""
+  return f"{value:.2f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"
