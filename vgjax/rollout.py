@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+from einops import rearrange
 
 from vgjax.errors import ConfigError
 from vgjax.types import Array, Batch, Model, Output, Params
@@ -19,11 +20,16 @@ LATENT = "latent_"  # `batch["latent_content"]` is taken for the latent `content
 
 
 def init(model: Model, rng: Array, batch: Batch) -> Params:
-  """The model's parameters, with those that only training uses."""
-  hint, mask = (_fit(batch[name], model.window) for name in ("hint", "mask"))
-  options = {name: _padded(name, array, model) for name, array in beside(model, batch).items()}
+  """The model's parameters, with those that only training uses: from the first window, if it has one."""
+  found = {"hint": batch["hint"], "mask": batch["mask"]} | beside(model, batch)
   if "truth" in model.reads:
-    options["truth"] = _fit(batch["video"], model.window)
+    found["truth"] = batch["video"]
+  length = model.window and model.window[0]
+  options = {
+    name: array if is_per_video(name, array) else _fit(array, model.window)[:, :length]
+    for name, array in found.items()
+  }
+  hint, mask = options.pop("hint"), options.pop("mask")
   if model.latents is not None:
     options["latents"] = _draw(model, rng, hint, {})
   return model.init(rng, hint, mask, **options)
@@ -61,36 +67,27 @@ def make_video(
   """
   time = hint.shape[1]
 
-  def call(index, hint, mask, piece):
-    options = {name: a if is_per_video(name, a) else a[:, piece] for name, a in padded.items()}
-    key = None if rng is None else rng if index == 0 else jax.random.fold_in(rng, index)
+  def call(key, hint, mask, beside):
+    options = dict(beside)
     if model.latents is not None:
       options["latents"] = _draw(model, key, hint, latents)
     return model.apply(params, hint, mask, rng=key, train=train, **options)
 
-  padded_hint, padded_mask = _fit(hint, model.window), _fit(mask, model.window)
-  padded = {name: _padded(name, array, model) for name, array in beside.items()}
+  hint, mask = _fit(hint, model.window), _fit(mask, model.window)
+  beside = {n: a if is_per_video(n, a) else _fit(a, model.window) for n, a in beside.items()}
   if model.window is None:
-    return call(0, hint, mask, slice(None))
-  length, overlap = model.window
+    return call(rng, hint, mask, beside)
+  length, _ = model.window
   if model.reads_ends and (time - 1) % (length - 1):
     raise ConfigError(
       f"the model makes the {length - 2} frames between two given ones; a video of {time} frames would end"
       f" between them: ask for a multiple of {length - 1} frames and one more"
     )
-  first = slice(0, length)
-  outputs = [call(0, padded_hint[:, first], padded_mask[:, first], first)]
-  video = outputs[0].value
-  while video.shape[1] < padded_hint.shape[1]:
-    done, piece = video.shape[1], slice(video.shape[1], video.shape[1] + length - overlap)
-    known = padded_mask[:, done - overlap : done]
-    past = known * padded_hint[:, done - overlap : done] + (1.0 - known) * video[:, done - overlap :]
-    next_hint = jnp.concatenate([past, padded_hint[:, piece]], axis=1)
-    next_mask = jnp.concatenate([jnp.ones_like(known), padded_mask[:, piece]], axis=1)
-    outputs.append(call(len(outputs), next_hint, next_mask, slice(done - overlap, piece.stop)))
-    video = jnp.concatenate([video, outputs[-1].value[:, overlap:]], axis=1)
-  means = {name: sum(o.losses[name] for o in outputs) / len(outputs) for name in outputs[0].losses}
-  return Output(video[:, :time], outputs[0].writes, means)
+  if hint.shape[1] == length:
+    output = call(rng, hint, mask, beside)
+  else:
+    output = _roll(call, model.window, hint, mask, beside, rng)
+  return output._replace(value=output.value[:, :time])
 
 
 def sample(model: Model, params: Params, batch: Batch, rng: Array) -> Array:
@@ -143,6 +140,44 @@ def chosen_latents(model: Model, batch: Batch) -> dict[str, Array]:
   return {name: batch[LATENT + name] for name in names if LATENT + name in batch}
 
 
+def _roll(call, window, hint, mask, beside, rng):
+  """`call` on window after window, as a loop: a long video is no larger a program than a short one."""
+  length, overlap = window
+  new = length - overlap
+
+  def go_on(past, turn):
+    index, key = turn
+
+    def cut(array):
+      return jax.lax.dynamic_slice_in_dim(array, index * new, length, axis=1)
+
+    # What is known of the first `overlap` frames, and what the hint has after them.
+    piece, known = (
+      jnp.concatenate([before, cut(array)[:, overlap:]], axis=1)
+      for before, array in zip(past, (hint, mask), strict=True)
+    )
+    output = call(key, piece, known, {n: a if is_per_video(n, a) else cut(a) for n, a in beside.items()})
+    end = known[:, new:]
+    video = end * piece[:, new:] + (1.0 - end) * output.value[:, new:]
+    return (video, jnp.ones_like(end)), output
+
+  count = (hint.shape[1] - overlap) // new
+  keys = None if rng is None else _keys(rng, count)
+  _, output = jax.lax.scan(go_on, (hint[:, :overlap], mask[:, :overlap]), (jnp.arange(count), keys))
+  after = rearrange(output.value[:, :, overlap:], "windows batch time ... -> batch (windows time) ...")
+  return Output(
+    jnp.concatenate([output.value[0, :, :overlap], after], axis=1),
+    jax.tree.map(lambda leaf: leaf[0], output.writes),
+    {name: jnp.mean(loss) for name, loss in output.losses.items()},
+  )
+
+
+def _keys(rng, count):
+  """A key for each window: the first one's is `rng` itself, as for a model that is called once."""
+  others = jax.vmap(lambda index: jax.random.fold_in(rng, index))(jnp.arange(1, count))
+  return jnp.concatenate([rng[None], others])
+
+
 def _draw(model, rng, hint, chosen):
   """The model's latents, N(0, 1), but for those that were chosen."""
   shapes = model.latents(hint.shape[1])
@@ -152,10 +187,6 @@ def _draw(model, rng, hint, chosen):
     for key, (name, shape) in zip(rngs, sorted(shapes.items()), strict=True)
   }
   return drawn | dict(chosen)
-
-
-def _padded(name, array, model):
-  return array if is_per_video(name, array) else _fit(array, model.window)
 
 
 def _fit(array, window):
