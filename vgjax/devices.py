@@ -61,9 +61,11 @@ def run_once(platform: str) -> dict[str, int] | None:
   """Compiler options for a program that makes random numbers of many shapes, and runs once.
 
   On the CPU such a program is compiled two to three times as fast at LLVM's level 1 as at the usual 3, to the
-  same numbers (`benchmarks/start.py`).
+  same numbers (`benchmarks/start.py`). JAX_DISABLE_MOST_OPTIMIZATIONS is for less than that, and is followed.
   """
-  return {"xla_backend_optimization_level": 1} if platform == "cpu" else None
+  if platform != "cpu" or jax.config.read("jax_disable_most_optimizations"):
+    return None
+  return {"xla_backend_optimization_level": 1}
 
 
 def describe() -> str:

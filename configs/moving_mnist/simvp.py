@@ -45,7 +45,7 @@ def get_config(variant: str = "") -> ConfigDict:
       config.data.update(size=16, digit_size=12, time=4, num_videos=8)
       config.task.given = 2
       config.models.predictor.update(
-        given=2, predicted=2, spatial_channels=8, temporal_channels=16, temporal_blocks=2
+        given=2, predicted=2, spatial_channels=8, temporal_channels=32, temporal_blocks=2
       )
       for evaluator in config.evaluators.values():
         evaluator.update(every=2, num_videos=4)
