@@ -57,9 +57,7 @@ def test_a_long_video_is_what_calls_one_by_one_make(window, time, train):
   mask = (jax.random.uniform(keys[1], (2, time, 3, 3, 1)) < 0.4).astype(jnp.float32)
   action = jax.random.normal(keys[2], (2, time, 1))
   network, params = model(window), {"predictor": jnp.float32(0.7)}
-  found = rollout.make_video(
-    network, params, hint, mask, train=train, rng=keys[3], beside={"action": action}
-  )
+  found = rollout.make_video(network, params, hint, mask, train=train, rng=keys[3], beside={"action": action})
   video, outputs = one_by_one(network, params, hint, mask, action, keys[3], train)
   np.testing.assert_allclose(found.value, video, atol=1e-6)
   if train:  # what the first call wrote, and the mean of all losses
