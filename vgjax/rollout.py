@@ -145,28 +145,28 @@ def _roll(call, window, hint, mask, beside, rng):
   length, overlap = window
   new = length - overlap
 
-  def go_on(past, turn):
-    index, key = turn
+  def go_on(so_far, turn):
+    (index, key), (before, before_known, first) = turn, so_far
 
     def cut(array):
       return jax.lax.dynamic_slice_in_dim(array, index * new, length, axis=1)
 
-    # What is known of the first `overlap` frames, and what the hint has after them.
-    piece, known = (
-      jnp.concatenate([before, cut(array)[:, overlap:]], axis=1)
-      for before, array in zip(past, (hint, mask), strict=True)
-    )
+    # The end of the video so far, and what the hint has after it.
+    piece = jnp.concatenate([before, cut(hint)[:, overlap:]], axis=1)
+    known = jnp.concatenate([before_known, cut(mask)[:, overlap:]], axis=1)
     output = call(key, piece, known, {n: a if is_per_video(n, a) else cut(a) for n, a in beside.items()})
-    end = known[:, new:]
-    video = end * piece[:, new:] + (1.0 - end) * output.value[:, new:]
-    return (video, jnp.ones_like(end)), output
+    video, end = output.value, known[:, new:]
+    pasted = end * piece[:, new:] + (1.0 - end) * video[:, new:]
+    first = jnp.where(index == 0, video[:, :overlap], first)
+    return (pasted, jnp.ones_like(end), first), output._replace(value=video[:, overlap:])
 
   count = (hint.shape[1] - overlap) // new
   keys = None if rng is None else _keys(rng, count)
-  _, output = jax.lax.scan(go_on, (hint[:, :overlap], mask[:, :overlap]), (jnp.arange(count), keys))
-  after = rearrange(output.value[:, :, overlap:], "windows batch time ... -> batch (windows time) ...")
+  start = (hint[:, :overlap], mask[:, :overlap], jnp.zeros_like(hint[:, :overlap]))
+  (*_, first), output = jax.lax.scan(go_on, start, (jnp.arange(count), keys))
+  others = rearrange(output.value, "windows batch time ... -> batch (windows time) ...")
   return Output(
-    jnp.concatenate([output.value[0, :, :overlap], after], axis=1),
+    jnp.concatenate([first, others], axis=1),
     jax.tree.map(lambda leaf: leaf[0], output.writes),
     {name: jnp.mean(loss) for name, loss in output.losses.items()},
   )
