@@ -161,8 +161,10 @@ def _fold_time(x, g):
 def _unfold_space(x, g):
   """[batch, height, width, in] -> [batch, output height, output width, window, in]."""
   x = _pad(x, g.padding[1:])
-  taps = itertools.product(range(g.window[1]), range(g.window[2]))
-  return jnp.stack([_tap(_tap(x, 1, 1, i, g), 2, 2, j, g) for i, j in taps], axis=-2)
+  # One side after the other: height + width copies, where one for each tap would be height * width.
+  x = jnp.stack([_tap(x, 2, 2, j, g) for j in range(g.window[2])], axis=-2)
+  x = jnp.stack([_tap(x, 1, 1, i, g) for i in range(g.window[1])], axis=-3)
+  return x.reshape(*x.shape[:3], -1, x.shape[-1])
 
 
 def _tap(x, axis, dimension, index, g):

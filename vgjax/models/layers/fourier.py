@@ -28,6 +28,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vgjax.models.layers import tiling
+
 Array = Any
 
 WHOLE = 12  # pixels, up to which a map is one tile
@@ -152,12 +154,7 @@ def _cut(x, dimension, how, window):
   margin, missing = window // 2, -size % how.pixels
   around = [(0, 0)] * x.ndim
   around[dimension] = (margin, missing + how.pixels - margin)
-  x = jnp.pad(x, around)
-  x = x.reshape(*x.shape[:dimension], how.tiles + 1, how.pixels, *x.shape[dimension + 1 :])
-  own = jax.lax.slice_in_dim(x, 0, how.tiles, axis=dimension)
-  beyond = jax.lax.slice_in_dim(x, 1, how.tiles + 1, axis=dimension)  # the beginning of the next tile
-  beyond = jax.lax.slice_in_dim(beyond, 0, 2 * margin, axis=dimension + 1)
-  return jnp.concatenate([own, beyond], axis=dimension + 1)
+  return tiling.cut(jnp.pad(x, around), dimension, tiles=how.tiles, pixels=how.pixels, read=how.read)
 
 
 def _to_pixels(points, window, shape):

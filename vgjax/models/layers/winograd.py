@@ -24,6 +24,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from vgjax.models.layers import tiling
+
 Array = Any
 
 TILE = 6
@@ -84,18 +86,13 @@ def tiles(x: Array, window: int) -> Array:
   batch, height, width, channels = x.shape
   pixels, pad = TILE + 1 - window, window // 2
   rows, columns = height // pixels, width // pixels
-  blocks = -(-TILE // pixels) - 1  # of `pixels` pixels, that a tile sees beyond its own
-  end = blocks * pixels - pad
+  end = (-(-TILE // pixels) - 1) * pixels - pad  # what the last tile sees beyond its own pixels
   x = jnp.pad(x, ((0, 0), (pad, end), (pad, end), (0, 0)))
-  x = x.reshape(batch, rows + blocks, pixels, columns + blocks, pixels, channels)
-  patches = [
-    x[:, i // pixels : i // pixels + rows, i % pixels, j // pixels : j // pixels + columns, j % pixels]
-    for i in range(TILE)
-    for j in range(TILE)
-  ]
+  for dimension, count in ((1, rows), (3, columns)):
+    x = tiling.cut(x, dimension, tiles=count, pixels=pixels, read=TILE)
+  patches = x.transpose(2, 4, 0, 1, 3, 5).reshape(TILE**2, -1)
   _, interpolation, _ = _matrices(window)
   both = np.kron(interpolation, interpolation).astype(x.dtype)
-  patches = jnp.stack(patches).reshape(TILE**2, -1)
   return (both @ patches).reshape(TILE**2, batch * rows * columns, channels)
 
 
