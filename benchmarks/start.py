@@ -4,7 +4,9 @@
 
 Two programs precede the first step: the one that makes the state, which runs once, and the update. The first
 is compiled as `vgjax.devices.run_once` says, and as jax does by itself, in one process; each is run, too, and
-the largest difference of what comes out is told. JAX_ENABLE_COMPILATION_CACHE=false leaves the cache out.
+the largest difference of what comes out is told. Then come the programs that sample videos of the data's
+length and of five times that, where the model makes such. JAX_ENABLE_COMPILATION_CACHE=false leaves the cache
+out.
 """
 
 import argparse
@@ -17,6 +19,8 @@ from update import first_batch
 
 import vgjax
 from vgjax import devices, step
+from vgjax.errors import ConfigError
+from vgjax.sample import with_time
 
 
 def measure(name):
@@ -36,7 +40,21 @@ def measure(name):
   )
   update = run.update.lower(states["vgjax"], batch)
   found["update"], _ = timed(update.compile)
+  found |= samples(run, states["vgjax"])
   return {key: float(f"{value:.3g}") for key, value in found.items()}
+
+
+def samples(run, state):
+  """{what: seconds} of the programs that sample."""
+  batch, key, found = next(run.batches("test", run.batch_size)), jax.random.key(0), {}
+  for what, factor in {"sample": 1, "sample, five times as long": 5}.items():
+    batch = with_time(batch, factor * batch["video"].shape[1])
+    try:
+      lowered = run.sample.lower(state, batch, key)
+    except ConfigError:  # the model makes one length, or frames between given ones
+      continue
+    found[what], _ = timed(lowered.compile)
+  return found
 
 
 def timed(function, *args):

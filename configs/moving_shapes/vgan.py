@@ -9,7 +9,7 @@ full length.
 
 Variants:
   cpu    as dcgan3d.py's, its black backgrounds too, with a mask that starts open and a tenth of the weight of
-         its sparsity, so that what moves is the foreground's; not run whole (docs/results.md has it without)
+         its sparsity, so that what moves is the foreground's (docs/results.md)
   smoke  seconds on a CPU
 """
 
