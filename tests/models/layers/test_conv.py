@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from vgjax.models.layers import conv_cells, conv_dense, few_products, winograd
+from vgjax.models.layers import conv_cells, conv_cpu, conv_dense, conv_ops, few_products, winograd
 from vgjax.models.layers.conv import Conv, ConvTranspose, conv, conv_transpose
 
 # size, window, in, out, and the arguments of conv
@@ -297,6 +297,18 @@ def test_accelerators_get_the_native_convolution():
   for platform in ("cuda", "tpu"):
     assert "stablehlo.convolution" in traced.lower(lowering_platforms=(platform,)).as_text()
   assert "stablehlo.convolution" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+
+
+@pytest.mark.parametrize("window, stride", [(3, 1), (5, 1), (7, 2), (11, 1)])
+@pytest.mark.parametrize("map_", ["convolve", "input_gradient", "kernel_gradient"])
+def test_windows_are_cut_out_side_by_side(map_, window, stride):
+  """XLA compiles each slice by itself: as many as a window has taps would take seconds a layer."""
+  size = (32, 32)
+  geometry = conv_ops.make_geometry(size, (window,) * 2, (stride,) * 2, [(window // 2,) * 2] * 2, (1, 1), 1)
+  x, kernel, y = arrays((8, *size, 4), (window, window, 4, 4), (8, *geometry.output, 4))
+  given = {"convolve": (x, kernel), "input_gradient": (y, kernel), "kernel_gradient": (x, y)}[map_]
+  program = jax.jit(functools.partial(getattr(conv_cpu, map_), geometry=geometry)).lower(*given)
+  assert program.as_text().count("stablehlo.slice") <= 2 * window + 4
 
 
 def test_modules_have_the_parameters_and_types_that_they_say():
