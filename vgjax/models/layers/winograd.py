@@ -86,7 +86,7 @@ def tiles(x: Array, window: int) -> Array:
   batch, height, width, channels = x.shape
   pixels, pad = TILE + 1 - window, window // 2
   rows, columns = height // pixels, width // pixels
-  end = (-(-TILE // pixels) - 1) * pixels - pad  # what the last tile sees beyond its own pixels
+  end = (-(-TILE // pixels) - 1) * pixels - pad  # zeros that the last tile sees after the map
   x = jnp.pad(x, ((0, 0), (pad, end), (pad, end), (0, 0)))
   for dimension, count in ((1, rows), (3, columns)):
     x = tiling.cut(x, dimension, tiles=count, pixels=pixels, read=TILE)
