@@ -196,12 +196,16 @@ def opposed(
 def matching(losses: Mapping[str, float], real: Callable[[str], Output], judged: Mapping[str, Output]):
   """{name: scalar} of what `losses` asks for of the distances between features of real and of made videos.
 
-  `feature_matching` is the mean absolute difference, averaged over layers; `feature_cosine` is 1 - cosine of
-  the angle between the vectors of channels, averaged over a layer and summed over layers, as SAVP has it.
+  `feature_matching` is the mean absolute difference, averaged over layers: for videos that have a truth each
+  (Wang et al. 2018, arXiv:1711.11585, section 3.2). `feature_means` is the mean squared difference of the
+  batch's means, averaged over layers: for videos made of nothing, where only the distribution is known
+  (Salimans et al. 2016, arXiv:1606.03498, section 3.1). `feature_cosine` is 1 - cosine of the angle between
+  the vectors of channels, averaged over a layer and summed over layers, as SAVP has it (Lee et al. 2018,
+  arXiv:1804.01523).
   Those of several critics are added up.
 
   Args:
-    losses: {name: weight}; others than these two are not looked at.
+    losses: {name: weight}; others than these are not looked at.
     real: what a critic says of the real videos, by its name.
     judged: {critic: what it says of the made ones}.
   """
@@ -215,8 +219,15 @@ def matching(losses: Mapping[str, float], real: Callable[[str], Output], judged:
 
 
 def _absolute(real, made):
-  layers = [jnp.mean(jnp.abs(a - b)) for a, b in zip(real, made, strict=True)]
-  return sum(layers) / max(len(layers), 1)
+  return _layers(lambda a, b: jnp.mean(jnp.abs(a - b)), real, made)
+
+
+def _means(real, made):
+  return _layers(lambda a, b: jnp.mean(jnp.square(a.mean(axis=0) - b.mean(axis=0))), real, made)
+
+
+def _layers(distance, real, made):
+  return sum(map(distance, real, made)) / max(len(real), 1)
 
 
 def _cosine(real, made):
@@ -230,7 +241,7 @@ def _cosine(real, made):
   return sum(jnp.mean(jnp.sum(jnp.square(a - b), axis=-1)) / 2 for a, b in pairs)
 
 
-_DISTANCES = {"feature_matching": _absolute, "feature_cosine": _cosine}
+_DISTANCES = {"feature_matching": _absolute, "feature_means": _means, "feature_cosine": _cosine}
 
 
 def weight(losses: Mapping[str, float], name: str) -> float:

@@ -124,6 +124,19 @@ def test_other_losses_of_the_generator():
   assert float(found["generator"][0]) == pytest.approx(wanted, rel=1e-5)
 
 
+def test_means_of_features_are_of_the_batch_and_not_of_pairs():
+  """Videos in another order are as near; those of another mean are not."""
+  batch, losses = make_batch(), {"feature_means": 3.0}
+  init = lambda rng, hint, mask: {"generator": {"bias": jnp.array(BIAS)}}
+  shuffled = lambda params, hint, *_, **__: Output(batch["video"][::-1] + params["generator"]["bias"])
+  models = {"generator": Model("generator", init, shuffled), "critic": make_critic()}
+  found = losses_of(gan.make(models, loss=dict(name="wasserstein"), losses=losses), batch)["generator"]
+  squares = (BIAS**2 + (3 * BIAS) ** 2) / 2  # the critic's layers are the video and three times the video
+  assert float(found[1].metrics["feature_means"]) == pytest.approx(squares, rel=1e-5)
+  score = SLOPE * (float(batch["video"].mean()) + BIAS)
+  assert float(found[0]) == pytest.approx(3 * squares - score, rel=1e-4)
+
+
 def test_a_critics_own_loss_is_learned_at_real_videos_and_by_the_generator():
   """As the category of MoCoGAN: the critic tells it of real videos, the generator makes it visible."""
   models = {

@@ -44,9 +44,9 @@ def make(
     loss: a function of `vgjax.adversarial` and its arguments: `dict(name="hinge")`.
     weights: {critic: weight of its judgement in the generator's loss}; 1 where nothing is said.
     losses: {name: weight} of what else the generator learns: functions of `vgjax.losses` of the unknown
-      pixels, losses that the models have of their own, and `feature_matching` or `feature_cosine`, the
-      distance between what the critics' layers see in real and in made videos (Salimans et al. 2016; Wang et
-      al. 2018, eq. 2; Lee et al. 2018).
+      pixels, losses that the models have of their own, and `feature_means`, `feature_matching` or
+      `feature_cosine`, how far apart what the critics' layers see in real and in made videos is
+      (`vgjax.critics.matching`).
     penalty: a function of `vgjax.penalties` and its arguments, on every critic, or None.
     augment: names of `vgjax.augment`: what is done to all that the critics see.
     noise: `dict(std=0.1, until=10_000)`: Gaussian noise on all videos that critics judge, less and less up to

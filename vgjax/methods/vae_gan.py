@@ -53,9 +53,9 @@ def make(
     loss: a function of `vgjax.adversarial` and its arguments.
     weights: {critic: weight of its judgement in the generator's loss}; 1 where nothing is said.
     losses: {name: weight} of what else the generator learns of the posterior's videos: functions of
-      `vgjax.losses`, losses that the models have of their own, and `feature_matching` or `feature_cosine`,
-      the distance between what the posterior's critics see in real and in made videos (the prior's critics,
-      if there are no others).
+      `vgjax.losses`, losses that the models have of their own, and `feature_matching`, `feature_means` or
+      `feature_cosine`, how far apart what the posterior's critics see in real and in made videos is (the
+      prior's critics, if there are no others; `vgjax.critics.matching`).
     loss_over: "unknown": losses count only what the task did not give, and critics see the given pixels in
       their place; "all": losses count every frame, and critics see what the model makes of every frame but
       the first, which it copies.
