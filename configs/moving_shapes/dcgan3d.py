@@ -51,7 +51,7 @@ def get_config(variant: str = "") -> ConfigDict:
     case "":
       pass
     case "cpu":
-      config.update(steps=4500, batch_size=16)
+      config.update(steps=5400, batch_size=16)
       config.data.update(size=32, sizes=("large",), scale=4 / 3, speeds=("fast",), time=16)
       config.data.shapes = ("square", "ring", "bar")
       config.models.generator.update(frames=16, channels=32)
