@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from jax import lax
 
-from vgjax.models.layers import conv_cells, conv_cpu, conv_dense, conv_ops, few_products, winograd
+from vgjax.models.layers import (
+  cell_products,
+  conv_cells,
+  conv_cpu,
+  conv_dense,
+  conv_ops,
+  few_products,
+  winograd,
+)
 from vgjax.models.layers.conv import Conv, ConvTranspose, conv, conv_transpose
 
 # size, window, in, out, and the arguments of conv
@@ -181,6 +189,53 @@ def test_pictures_of_many_channels_have_another_kernel_gradient(
 def test_a_window_of_one_cell_moves_nothing(form_of_cells):
   check_equals_lax((8, 8), (2, 2), 3, 5, dict(strides=2, padding=0))
   assert form_of_cells == {"input_gradient_painted"}
+
+
+FEW = [
+  *CELLS[:2],
+  ((6, 10, 6), (4, 4, 4), 2, 1),  # odd numbers of outputs
+  ((5, 8, 6), (2, 4, 4), (2, 2, 2), ((0, 1), (1, 1), (1, 1))),  # one cell in time
+  ((5, 6, 8), (1, 4, 2), (1, 2, 1), 0),  # pixels for cells along one axis
+  ((8, 6), (4, 4), 2, 1),
+  ((9,), (4,), 2, 1),
+]
+
+
+@pytest.mark.parametrize("size, window, strides, padding", FEW)
+@pytest.mark.parametrize("swapped", [0, 10**9])
+def test_cells_with_fewer_multiplications_equal_lax(size, window, strides, padding, swapped, monkeypatch):
+  monkeypatch.setattr(cell_products, "LEAST", dict.fromkeys(cell_products.LEAST, (1, 1, 1)))
+  monkeypatch.setattr(cell_products, "SWAPPED", swapped)
+  used = set()
+  for name in cell_products.LEAST:
+    form = getattr(cell_products, name)
+    recorded = lambda *arrays, name=name, form=form, **g: used.add(name) or form(*arrays, **g)
+    monkeypatch.setattr(cell_products, name, recorded)
+  check_equals_lax(size, window, 3, 5, dict(strides=strides, padding=padding))
+  assert used == set(cell_products.LEAST)
+
+
+def test_a_cube_of_outputs_takes_27_products_for_64():
+  """Of a layer with many channels, where the transforms are a small part of the arithmetic."""
+  g = conv_ops.make_geometry((8, 8, 8), (4, 4, 4), (2, 2, 2), ((1, 1),) * 3, (1, 1, 1), 1)
+  x, kernel, y = arrays((16, 8, 8, 8, 128), (4, 4, 4, 128, 256), (16, 4, 4, 4, 256))
+  taps = 2 * y.size * 64 * 128
+  maps = {"convolve": (x, kernel), "input_gradient": (y, kernel), "kernel_gradient": (x, y)}
+  for name, pair in maps.items():
+    assert cell_products.pays(name, g, 16, 128, 256)
+    compiled = jax.jit(functools.partial(getattr(conv_cpu, name), geometry=g)).lower(*pair).compile()
+    assert compiled.cost_analysis()["flops"] == pytest.approx(taps * 27 / 64, rel=0.05)
+
+
+def test_few_channels_or_few_rows_take_no_points():
+  g = conv_ops.make_geometry((8, 8, 8), (4, 4, 4), (2, 2, 2), ((1, 1),) * 3, (1, 1, 1), 1)
+  assert not cell_products.pays("kernel_gradient", g, 8, 3, 256)
+  assert not cell_products.pays("kernel_gradient", g, 8, 128, 16)
+  assert not cell_products.pays("input_gradient", g, 2, 128, 256)
+  odd = conv_ops.make_geometry((8, 8, 8), (3, 3, 3), (2, 2, 2), ((1, 1),) * 3, (1, 1, 1), 1)
+  wide = conv_ops.make_geometry((16, 16, 16), (6, 6, 6), (2, 2, 2), ((2, 2),) * 3, (1, 1, 1), 1)
+  for other in (odd, wide):
+    assert not cell_products.pays("convolve", other, 64, 128, 256)
 
 
 def check_equals_lax(size, window, depth, features, options):

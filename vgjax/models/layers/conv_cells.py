@@ -1,14 +1,10 @@
-"""Strided convolutions as stride-one convolutions over cells, for windows that are whole cells.
+"""Gradients of strided convolutions as products over cells (`cell_layout`).
 
-A cell is a box of `strides` pixels, its pixels side by side as channels. A window of 4 and a stride of 2, as
-DCGAN has them, is a window of 2 cells: no tap is multiplied by an inserted zero, and what moves in memory is
-whole cells.
-
-  input gradient    a convolution over y gives cells; or, where y's frames or the cells are small, one product
-                    gives every cell of every window, and each is painted where it belongs
-  kernel gradient   the cells against y. Whichever has fewer channels is moved over the window, at the price
-                    of its copies: y over rows and columns, then one product a tap in time; or the cells over
-                    columns, then one product a tap in time and row
+input gradient    a convolution over y gives cells; or, where y's frames or the cells are small, one product
+                  gives every cell of every window, and each is painted where it belongs
+kernel gradient   the cells against y. Whichever has fewer channels is moved over the window, at the price
+                  of its copies: y over rows and columns, then one product a tap in time; or the cells over
+                  columns, then one product a tap in time and row
 """
 
 import itertools
@@ -16,6 +12,8 @@ import math
 
 import jax.numpy as jnp
 from jax import lax
+
+from vgjax.models.layers import cell_layout
 
 PAINTED = 2**26  # numbers which an input gradient may paint; 2^28 bytes
 # Pixels of y's frames from which an input gradient convolves; there y's channels are at most so many times
@@ -26,40 +24,34 @@ CONVOLVED_PIXELS, CONVOLVED_WIDER, CONVOLVED_DEEPER = 8 * 8, 12, 2
 MOVED_PIXELS, MOVED_FLAT = 8 * 8, 64
 
 
-def fits(g):
-  """Whether the geometry is one of strided cells."""
-  whole = all(window % stride == 0 for window, stride in zip(g.window, g.strides))
-  return whole and math.prod(g.strides) > 1 and g.dilation == (1, 1, 1)
-
-
 def convolves(g, depth, features):
   """Whether `input_gradient_convolved` is fast, for so many channels of x and y."""
   pixels, several = math.prod(g.output[1:]), g.window != g.strides
   few = features <= min(CONVOLVED_WIDER * depth, CONVOLVED_DEEPER * pixels)
-  return fits(g) and several and few and pixels >= CONVOLVED_PIXELS
+  return cell_layout.fits(g) and several and few and pixels >= CONVOLVED_PIXELS
 
 
 def paints(g, pixels, depth):
   """Whether `input_gradient_painted` is fast, for so many pixels of y and channels of x."""
-  return fits(g) and pixels * math.prod(g.window) * depth <= PAINTED
+  return cell_layout.fits(g) and pixels * math.prod(g.window) * depth <= PAINTED
 
 
 def moves(g, depth):
   """Whether `kernel_gradient` is fast, for so many channels of x and windows of more than one cell."""
   most = math.inf if g.window[0] > 1 else MOVED_FLAT
   several = g.window != g.strides
-  return fits(g) and several and math.prod(g.output[1:]) >= MOVED_PIXELS and depth <= most
+  return cell_layout.fits(g) and several and math.prod(g.output[1:]) >= MOVED_PIXELS and depth <= most
 
 
 def input_gradient_convolved(y, kernel, *, g):
   """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
-  window = _cells(g.window, g)
+  window = cell_layout.window(g)
   times, rows, columns = (w - 1 for w in window)
   y = jnp.pad(y, [(0, 0), (times, times), (0, 0), (0, 0), (0, 0)])
   count = y.shape[1] - times
   y = jnp.concatenate([lax.slice_in_dim(y, tap, tap + count, axis=1) for tap in range(window[0])], axis=-1)
-  depth, features = kernel.shape[-2:]
-  kernel = _kernel_to_cells(kernel, g).reshape(*window, -1, features)
+  depth = kernel.shape[-2]
+  kernel = cell_layout.split_kernel(kernel, g)
   kernel = lax.rev(kernel, (0, 1, 2)).transpose(1, 2, 0, 4, 3).reshape(*window[1:], y.shape[-1], -1)
   x = lax.conv_general_dilated(
     y.reshape(-1, *y.shape[2:]),
@@ -68,31 +60,29 @@ def input_gradient_convolved(y, kernel, *, g):
     [(rows, rows), (columns, columns)],
     dimension_numbers=("NHWC", "HWIO", "NHWC"),
   )
-  return _from_cells(x.reshape(-1, count, *x.shape[1:]), depth, g)
+  return cell_layout.join(x.reshape(-1, count, *x.shape[1:]), depth, g)
 
 
 def input_gradient_painted(y, kernel, *, g):
   """The same."""
   depth, zero = kernel.shape[-2], jnp.zeros((), y.dtype)
-  window = _cells(g.window, g)
-  kernel = _kernel_to_cells(kernel, g).reshape(-1, y.shape[-1])
+  window = cell_layout.window(g)
+  kernel = cell_layout.split_kernel(kernel, g).reshape(-1, y.shape[-1])
   painted = lax.dot_general(y.reshape(-1, y.shape[-1]), kernel, (((1,), (1,)), ((), ())))
   painted = painted.reshape(*y.shape[:-1], *window, -1)
   x = zero
   for tap in itertools.product(*map(range, window)):
     around = [(t, w - 1 - t, 0) for t, w in zip(tap, window)]
     x += lax.pad(painted[:, :, :, :, *tap], zero, [(0, 0, 0), *around, (0, 0, 0)])
-  return _from_cells(x, depth, g)
+  return cell_layout.join(x, depth, g)
 
 
 def kernel_gradient(x, y, *, g):
   """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
   depth, features = x.shape[-1], y.shape[-1]
-  window = _cells(g.window, g)
-  x = _to_cells(x, window, g)
+  x = cell_layout.split(x, g)
   product = _product_of_moved_cells if x.shape[-1] <= features else _product_of_moved_y
-  kernel = product(x, y, window).reshape(*window, *g.strides, depth, features)
-  return kernel.transpose(0, 3, 1, 4, 2, 5, 6, 7).reshape(*g.window, depth, features)
+  return cell_layout.join_kernel(product(x, y, cell_layout.window(g)), depth, g)
 
 
 def _product_of_moved_y(cells, y, window):
@@ -125,37 +115,3 @@ def _product(x, y):
   """[..., in], [..., out] -> [in, out], summed over the rest."""
   x, y = (array.reshape(-1, array.shape[-1]) for array in (x, y))
   return lax.dot_general(x, y, (((0,), (0,)), ((), ())))
-
-
-def _cells(size, g):
-  return tuple(n // stride for n, stride in zip(size, g.strides))
-
-
-def _kernel_to_cells(kernel, g):
-  """[*window, in, out] -> [*window in cells, *strides, in, out]."""
-  window = _cells(g.window, g)
-  pairs = itertools.chain.from_iterable(zip(window, g.strides))
-  return kernel.reshape(*pairs, *kernel.shape[-2:]).transpose(0, 2, 4, 1, 3, 5, 6, 7)
-
-
-def _to_cells(x, window, g):
-  """[batch, *size, in] -> [batch, *cells that the windows see, cell * in]."""
-  cells = [output + w - 1 for output, w in zip(g.output, window)]
-  sides = [n * stride for n, stride in zip(cells, g.strides)]
-  around = [(low, side - size - low, 0) for (low, _), side, size in zip(g.padding, sides, x.shape[1:-1])]
-  x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])
-  pairs = itertools.chain.from_iterable(zip(cells, g.strides))
-  x = x.reshape(len(x), *pairs, x.shape[-1]).transpose(0, 1, 3, 5, 2, 4, 6, 7)
-  return x.reshape(len(x), *cells, -1)
-
-
-def _from_cells(x, depth, g):
-  """[batch, *cells that the windows see, cell * in] -> [batch, *size, in]."""
-  batch, *cells, _ = x.shape
-  x = x.reshape(batch, *cells, *g.strides, depth).transpose(0, 1, 4, 2, 5, 3, 6, 7)
-  x = x.reshape(batch, *(n * s for n, s in zip(cells, g.strides)), depth)
-  inside = [
-    (-low, size + low - seen, 0)
-    for (low, _), size, seen in zip(g.padding, g.size, x.shape[1:-1], strict=True)
-  ]
-  return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *inside, (0, 0, 0)])

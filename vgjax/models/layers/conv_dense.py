@@ -4,7 +4,8 @@
 * The gradient by the input of a strided convolution (so, a transposed convolution) falls into phases:
   pixels of one residue modulo the stride see the same taps, and are a convolution of stride one.
   Nothing is multiplied by an inserted zero, no pixel is computed to be cropped. Windows of whole strides
-  (DCGAN's) are boxes of pixels that move one by one (`conv_cells`).
+  (DCGAN's) are boxes of pixels that move one by one (`conv_cells`); of two strides, between many channels, in
+  pairs that take three products in place of four along each axis (`cell_products`).
 * The gradient by the kernel is summed over parts of the batch which fit the cache. It is a convolution with
   channels as the batch and the output as the window, where nothing faster is found.
 * Odd windows of stride one between many channels, or on small maps, take a quarter to a tenth of the
@@ -20,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from vgjax.models.layers import conv_cells, few_products
+from vgjax.models.layers import cell_products, conv_cells, few_products
 
 PATCHES = 2**22  # elements up to which writing out all patches pays
 PAINTED = 2**25  # the same for the windows which an input gradient paints
@@ -37,6 +38,8 @@ def convolve(x, kernel, *, g):
   """[batch, *size, in], [*window, in, out] -> [batch, *output, out]."""
   if _covers(g):
     y = _patches(x, g).reshape(x.shape[0], -1) @ kernel.reshape(-1, kernel.shape[-1])
+  elif cell_products.pays("convolve", g, len(x), *kernel.shape[-2:]):
+    y = cell_products.convolve(x, kernel, g=g)
   else:
     kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(*g.window[1:], -1, kernel.shape[-1])
     y = _convolve_2d(_fold_time(x, g), kernel, g)
@@ -55,6 +58,8 @@ def input_gradient(y, kernel, *, g):
   few = _unchanged(g) and few_products.form(g.window[1:], maps, *kernel.shape[-1:-3:-1])
   if small and g.strides == (1, 1, 1) and not few:
     return _paint(y, kernel, g)
+  if cell_products.pays("input_gradient", g, batch, depth, y.shape[-1]):
+    return cell_products.input_gradient(y, kernel, g=g)
   if conv_cells.convolves(g, depth, y.shape[-1]):
     return conv_cells.input_gradient_convolved(y, kernel, g=g)
   if conv_cells.paints(g, pixels, depth):
@@ -105,6 +110,7 @@ def _parts(x, y, g):
   """In how many parts of the batch a kernel gradient is summed."""
   window, batch, depth = math.prod(g.window), len(x), x.shape[-1]
   few = depth < DEPTH and not conv_cells.moves(g, depth)
+  few |= cell_products.pays("kernel_gradient", g, batch, depth, y.shape[-1])
   if window == 1 or few or _covers(g):
     return 1
   most = max(PART, 4 * window * depth * y.shape[-1])
@@ -118,6 +124,8 @@ def _kernel_gradient(x, y, g):
   if _covers(g):
     kernel = _patches(x, g).reshape(x.shape[0], -1).T @ y.reshape(-1, features)
     return kernel.reshape(*g.window, depth, features)
+  if cell_products.pays("kernel_gradient", g, len(x), depth, features):
+    return cell_products.kernel_gradient(x, y, g=g)
   if conv_cells.moves(g, depth):
     return conv_cells.kernel_gradient(x, y, g=g)
   kernel = _kernel_gradient_2d(_fold_time(x, g), y.reshape(-1, *g.output[1:], features), g)
