@@ -9,8 +9,8 @@ vgjax: not run at full length.
 
 Variants:
   cpu    three fast shapes, three eighths of a frame of 32x32 wide, 16 frames, narrower networks, a critic of
-         frames beside that of videos, the relativistic loss with R1 and R2, large steps: less than half an
-         hour on 2 cores (docs/results.md)
+         frames beside that of videos, the relativistic loss with R1 and R2, means of features, large steps:
+         less than half an hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 
@@ -60,6 +60,7 @@ def get_config(variant: str = "") -> ConfigDict:
       config.optim.image_critic = dict(adam)
       config.method.loss.name = "relativistic"
       config.method.penalty = dict(name="r1_r2", weight=1.0, every=4)
+      config.method.losses = dict(feature_means=10.0)
       for optimizer in config.optim.values():
         optimizer.update(learning_rate=2e-3, b1=0.0, b2=0.99)
         optimizer.schedule = dict(name="cosine", final=0.1)

@@ -26,7 +26,7 @@ def get_config(variant: str = "") -> ConfigDict:
   config.method.losses = dict(mask=0.1)
   if variant == "cpu":
     config.models.generator.open_mask = 2.0
-    config.method.losses.mask = 0.01
+    config.method.losses = dict(mask=0.01, feature_means=10.0)
   else:
     config.data.background = "plain"
   if variant == "smoke":
