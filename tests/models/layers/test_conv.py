@@ -224,7 +224,7 @@ def test_a_cube_of_outputs_takes_27_products_for_64():
   for name, pair in maps.items():
     assert cell_products.pays(name, g, 16, 128, 256)
     compiled = jax.jit(functools.partial(getattr(conv_cpu, name), geometry=g)).lower(*pair).compile()
-    assert compiled.cost_analysis()["flops"] == pytest.approx(taps * 27 / 64, rel=0.05)
+    assert compiled.cost_analysis()["flops"] == pytest.approx(taps * 27 / 64, rel=0.08)
 
 
 def test_few_channels_or_few_rows_take_no_points():

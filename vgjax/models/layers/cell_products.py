@@ -11,9 +11,11 @@ axis after the other pairs become three points; a cube of eight outputs is 27 pr
 gradients are transposes of this. No number is multiplied on the way, so that rounding is about that of lax.
 """
 
+import itertools
 import math
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from vgjax.models.layers import cell_layout
@@ -38,24 +40,26 @@ def pays(name, g, batch, depth, features):
 
 def convolve(x, kernel, *, g):
   """[batch, *size, in], [*window, in, out] -> [batch, *output, out]."""
-  x, kernel = _cells_to_points(x, g), _kernel_to_points(kernel, g)
-  y = lax.dot_general(_flat(x, g), _flat(kernel, g), (((2,), (1,)), ((0,), (0,))))
-  return _points_to_y(y.reshape(*x.shape[:-1], -1), g)
+  y = lax.dot_general(_cells_to_points(x, g), _kernel_to_points(kernel, g), (((2,), (1,)), ((0,), (0,))))
+  y = (_to_points(g, y.dtype).T @ y.reshape(len(y), -1)).reshape(*_pairs_shape(len(x), y.shape[-1], g))
+  y = y.transpose(3, 4, 0, 5, 1, 6, 2, 7)
+  y = y.reshape(len(x), *(output + more for output, more in zip(g.output, _missing(g))), -1)
+  return y[:, : g.output[0], : g.output[1], : g.output[2]]
 
 
 def input_gradient(y, kernel, *, g):
   """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
-  depth, y, kernel = kernel.shape[-2], _y_to_points(y, g), _kernel_to_points(kernel, g)
-  x = lax.dot_general(_flat(y, g), _flat(kernel, g), (((2,), (2,)), ((0,), (0,))))
-  return _points_to_cells(x.reshape(*y.shape[:-1], -1), depth, g)
+  x = lax.dot_general(_y_to_points(y, g), _kernel_to_points(kernel, g), (((2,), (2,)), ((0,), (0,))))
+  return _points_to_cells(x, len(y), kernel.shape[-2], g)
 
 
 def kernel_gradient(x, y, *, g):
   """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
-  depth, x, y = x.shape[-1], _flat(_cells_to_points(x, g), g), _flat(_y_to_points(y, g), g)
+  depth, x, y = x.shape[-1], _cells_to_points(x, g), _y_to_points(y, g)
   swap = x.shape[-1] > y.shape[-1] and x.shape[1] >= SWAPPED
   kernel = lax.dot_general(*((y, x) if swap else (x, y)), (((1,), (1,)), ((0,), (0,))))
-  kernel = _points_to_taps(kernel, g)
+  taps = _to_points(g, y.dtype).T @ kernel.reshape(len(kernel), -1)
+  kernel = taps.reshape(*cell_layout.window(g), *kernel.shape[1:])
   return cell_layout.join_kernel(kernel.swapaxes(-2, -1) if swap else kernel, depth, g)
 
 
@@ -64,23 +68,45 @@ def _axes(g):
   return [axis for axis, cells in enumerate(cell_layout.window(g)) if cells == 2]
 
 
-def _positions(g):
-  """Where these axes are in [batch, *size, channels], one new axis put in front for each that is done."""
-  return [1 + axis + done for done, axis in enumerate(_axes(g))]
-
-
-def _flat(points, g):
-  """[3, 3, ..., rows, channels] -> [points, rows, channels]."""
-  return points.reshape(3 ** len(_axes(g)), -1, points.shape[-1])
-
-
 def _missing(g):
   """Outputs that are missing to whole pairs, along each axis."""
   return [output % 2 if cells == 2 else 0 for output, cells in zip(g.output, cell_layout.window(g))]
 
 
+def _to_points(g, dtype):
+  """[points, taps], or [points, outputs of a tile]: the first, the sum, the second, along each axis."""
+  matrix = np.ones((1, 1))
+  for _ in _axes(g):
+    matrix = np.kron(matrix, [[1, 0], [1, 1], [0, 1]])
+  return matrix.astype(dtype)
+
+
+def _kernel_to_points(kernel, g):
+  """[*window, in, out] -> [points, cell * in, out]."""
+  kernel = cell_layout.split_kernel(kernel, g)
+  matrix = _to_points(g, kernel.dtype)
+  return (matrix @ kernel.reshape(matrix.shape[1], -1)).reshape(-1, *kernel.shape[-2:])
+
+
+def _pairs_shape(batch, features, g):
+  """Outputs as tiles: [*outputs of a tile, batch, *tiles, out]."""
+  tile = cell_layout.window(g)  # as many outputs as cells of a window, one or two
+  tiles = ((output + more) // side for output, more, side in zip(g.output, _missing(g), tile))
+  return *tile, batch, *tiles, features
+
+
+def _y_to_points(y, g):
+  """[batch, *output, out] -> [points, rows, out]."""
+  y = jnp.pad(y, [(0, 0), *((0, more) for more in _missing(g)), (0, 0)])
+  shape = _pairs_shape(len(y), y.shape[-1], g)
+  y = y.reshape(len(y), *itertools.chain.from_iterable(zip(shape[4:7], shape[:3])), -1)
+  y = y.transpose(2, 4, 6, 0, 1, 3, 5, 7)
+  matrix = _to_points(g, y.dtype)
+  return (matrix @ y.reshape(matrix.shape[1], -1)).reshape(len(matrix), -1, y.shape[-1])
+
+
 def _cells_to_points(x, g):
-  """[batch, *size, in] -> [3, ..., batch, *pairs, cell * in]."""
+  """[batch, *size, in] -> [points, rows, cell * in]."""
   x = cell_layout.split(x, g, _missing(g))
   for axis in _positions(g):
     end = x.shape[axis]
@@ -88,61 +114,29 @@ def _cells_to_points(x, g):
       lax.slice_in_dim(x, start, end - 1 + start // 2, stride=2, axis=axis) for start in range(3)
     )
     x = jnp.stack([before - here, here, after - here])
-  return x
+  return x.reshape(3 ** len(_axes(g)), -1, x.shape[-1])
 
 
-def _points_to_cells(points, depth, g):
+def _points_to_cells(points, batch, depth, g):
   """The transpose of `_cells_to_points`, for `depth` channels of x."""
+  axes, tiles = _axes(g), _pairs_shape(batch, points.shape[-1], g)[3:]
+  points = points.reshape(*[3] * len(axes), *tiles)
   for axis in reversed(_positions(g)):
     before, here, after = points
     even = _pad(before, 0, 1, axis) + _pad(after, 1, 0, axis)
     odd = _pad(here - before - after, 0, 1, axis)
-    points = _twine(even, odd, axis)
-  ends = [points.shape[1 + axis] - (axis in _axes(g)) for axis in range(3)]
+    both = jnp.stack([even, odd], axis=axis + 1)
+    points = both.reshape(*even.shape[:axis], -1, *even.shape[axis + 1 :])
+  ends = [points.shape[1 + axis] - (axis in axes) for axis in range(3)]
   return cell_layout.join(points[:, : ends[0], : ends[1], : ends[2]], depth, g)
 
 
-def _y_to_points(y, g):
-  """[batch, *output, out] -> [3, ..., batch, *pairs, out]: the transpose of `_points_to_y`."""
-  y = jnp.pad(y, [(0, 0), *((0, more) for more in _missing(g)), (0, 0)])
-  for axis in _positions(g):
-    first, second = (lax.slice_in_dim(y, start, None, stride=2, axis=axis) for start in range(2))
-    y = jnp.stack([first, first + second, second])
-  return y
+def _positions(g):
+  """Where the axes of two cells are in [batch, *size, channels], the last one first.
 
-
-def _points_to_y(points, g):
-  """[3, ..., batch, *pairs, out] -> [batch, *output, out]."""
-  for axis in reversed(_positions(g)):
-    points = _twine(points[0] + points[1], points[1] + points[2], axis)
-  ends = g.output
-  return points[:, : ends[0], : ends[1], : ends[2]]
-
-
-def _kernel_to_points(kernel, g):
-  """[*window, in, out] -> [3, ..., cell * in, out]."""
-  kernel = cell_layout.split_kernel(kernel, g)
-  for axis in _axes(g):
-    first, second = (lax.slice_in_dim(kernel, tap, tap + 1, axis=axis) for tap in range(2))
-    kernel = jnp.concatenate([first, first + second, second], axis=axis)
-  return kernel.transpose(2, 1, 0, 3, 4)  # the last axis that is done is in front of the others
-
-
-def _points_to_taps(points, g):
-  """[points, cell * in, out] -> [*window in cells, cell * in, out]."""
-  window = cell_layout.window(g)
-  kernel = points.reshape(*(3 if cells == 2 else 1 for cells in reversed(window)), *points.shape[1:])
-  kernel = kernel.transpose(2, 1, 0, 3, 4)
-  for axis in _axes(g):
-    before, here, after = (lax.slice_in_dim(kernel, point, point + 1, axis=axis) for point in range(3))
-    kernel = jnp.concatenate([before + here, here + after], axis=axis)
-  return kernel
-
-
-def _twine(even, odd, axis):
-  """Takes turns along an axis."""
-  both = jnp.stack([even, odd], axis=axis + 1)
-  return both.reshape(*even.shape[:axis], -1, *even.shape[axis + 1 :])
+  For each that is done there is one more axis in front.
+  """
+  return [1 + axis + done for done, axis in enumerate(reversed(_axes(g)))]
 
 
 def _pad(x, low, high, axis):
