@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from vgjax.models.layers import cell_layout
+from vgjax.models.layers import cell_layout, parts
 
 # From how many channels of cells, channels of y and rows of each product the fewer products are worth moving
 # the points for (a plain convolution is faster than its gradients, and needs more), and worth reading the
@@ -26,6 +26,9 @@ from vgjax.models.layers import cell_layout
 LEAST = {"convolve": (512, 64, 128), "input_gradient": (128, 64, 128), "kernel_gradient": (128, 32, 32)}
 # A product that sums over so many rows is faster with the wider matrix on its right.
 SWAPPED = 512
+# Numbers of x and y that are worked on at once, so that their points fit the cache better. Fewer would fit
+# well, but points are shared by a layer's maps where all of a batch is done at once.
+PART = 2**23
 
 
 def pays(name, g, batch, depth, features):
@@ -40,6 +43,25 @@ def pays(name, g, batch, depth, features):
 
 def convolve(x, kernel, *, g):
   """[batch, *size, in], [*window, in, out] -> [batch, *output, out]."""
+  numbers = x.size + len(x) * math.prod(g.output) * kernel.shape[-1]
+  count = parts.count(len(x), numbers, PART)
+  return parts.mapped(lambda x: _convolve(x, kernel, g), x, count)
+
+
+def input_gradient(y, kernel, *, g):
+  """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
+  numbers = y.size + len(y) * math.prod(g.size) * kernel.shape[-2]
+  count = parts.count(len(y), numbers, PART)
+  return parts.mapped(lambda y: _input_gradient(y, kernel, g), y, count)
+
+
+def kernel_gradient(x, y, *, g):
+  """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
+  count = parts.count(len(x), x.size + y.size, PART)
+  return parts.summed(lambda x, y: _kernel_gradient(x, y, g), (x, y), count)
+
+
+def _convolve(x, kernel, g):
   y = lax.dot_general(_cells_to_points(x, g), _kernel_to_points(kernel, g), (((2,), (1,)), ((0,), (0,))))
   y = (_to_points(g, y.dtype).T @ y.reshape(len(y), -1)).reshape(*_pairs_shape(len(x), y.shape[-1], g))
   y = y.transpose(3, 4, 0, 5, 1, 6, 2, 7)
@@ -47,14 +69,12 @@ def convolve(x, kernel, *, g):
   return y[:, : g.output[0], : g.output[1], : g.output[2]]
 
 
-def input_gradient(y, kernel, *, g):
-  """[batch, *output, out], [*window, in, out] -> [batch, *size, in]."""
+def _input_gradient(y, kernel, g):
   x = lax.dot_general(_y_to_points(y, g), _kernel_to_points(kernel, g), (((2,), (2,)), ((0,), (0,))))
   return _points_to_cells(x, len(y), kernel.shape[-2], g)
 
 
-def kernel_gradient(x, y, *, g):
-  """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
+def _kernel_gradient(x, y, g):
   depth, x, y = x.shape[-1], _cells_to_points(x, g), _y_to_points(y, g)
   swap = x.shape[-1] > y.shape[-1] and x.shape[1] >= SWAPPED
   kernel = lax.dot_general(*((y, x) if swap else (x, y)), (((1,), (1,)), ((0,), (0,))))

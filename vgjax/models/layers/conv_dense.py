@@ -17,11 +17,10 @@
 import itertools
 import math
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
-from vgjax.models.layers import cell_products, conv_cells, few_products
+from vgjax.models.layers import cell_products, conv_cells, few_products, parts
 
 PATCHES = 2**22  # elements up to which writing out all patches pays
 PAINTED = 2**25  # the same for the windows which an input gradient paints
@@ -92,31 +91,18 @@ def input_gradient(y, kernel, *, g):
 
 def kernel_gradient(x, y, *, g):
   """[batch, *size, in], [batch, *output, out] -> [*window, in, out]."""
-  count = _parts(x, y, g)
-  if count == 1:
-    return _kernel_gradient(x, y, g)
-  # Every count-th example is one part: so a batch that is spread over devices stays where it is.
-  x, y = (array.reshape(-1, count, *array.shape[1:]) for array in (x, y))
-
-  def add_part(part, kernel):
-    pair = (lax.dynamic_index_in_dim(array, part, axis=1, keepdims=False) for array in (x, y))
-    return kernel + _kernel_gradient(*pair, g)
-
-  kernel = jnp.zeros((*g.window, x.shape[-1], y.shape[-1]), y.dtype)
-  return lax.fori_loop(0, count, add_part, kernel)
+  if cell_products.pays("kernel_gradient", g, len(x), x.shape[-1], y.shape[-1]):
+    return cell_products.kernel_gradient(x, y, g=g)
+  return parts.summed(lambda x, y: _kernel_gradient(x, y, g), (x, y), _parts(x, y, g))
 
 
 def _parts(x, y, g):
   """In how many parts of the batch a kernel gradient is summed."""
-  window, batch, depth = math.prod(g.window), len(x), x.shape[-1]
+  window, depth = math.prod(g.window), x.shape[-1]
   few = depth < DEPTH and not conv_cells.moves(g, depth)
-  few |= cell_products.pays("kernel_gradient", g, batch, depth, y.shape[-1])
   if window == 1 or few or _covers(g):
     return 1
-  most = max(PART, 4 * window * depth * y.shape[-1])
-  return next(
-    n for n in range(1, batch + 1) if batch % n == 0 and (x.size + y.size <= most * n or n == batch)
-  )
+  return parts.count(len(x), x.size + y.size, max(PART, 4 * window * depth * y.shape[-1]))
 
 
 def _kernel_gradient(x, y, g):
@@ -124,8 +110,6 @@ def _kernel_gradient(x, y, g):
   if _covers(g):
     kernel = _patches(x, g).reshape(x.shape[0], -1).T @ y.reshape(-1, features)
     return kernel.reshape(*g.window, depth, features)
-  if cell_products.pays("kernel_gradient", g, len(x), depth, features):
-    return cell_products.kernel_gradient(x, y, g=g)
   if conv_cells.moves(g, depth):
     return conv_cells.kernel_gradient(x, y, g=g)
   kernel = _kernel_gradient_2d(_fold_time(x, g), y.reshape(-1, *g.output[1:], features), g)
@@ -226,24 +210,17 @@ def _kernel_gradient_2d(x, y, g):
   fits = max(1, PIXELS * batch // pixels)
   together = max(n for n in range(1, min(batch, fits) + 1) if batch % n == 0)
 
-  def add_part(kernel, part):
-    x, y = part
-    return (
-      kernel
-      + lax.conv_general_dilated(
-        x.transpose(3, 1, 2, 0),  # in as the batch, the batch as the channels to sum over
-        y.transpose(1, 2, 0, 3),
-        g.dilation[1:],
-        padding,
-        rhs_dilation=g.strides[1:],
-        dimension_numbers=DIMENSIONS,
-      ),
-      None,
+  def kernel_of(x, y):
+    return lax.conv_general_dilated(
+      x.transpose(3, 1, 2, 0),  # in as the batch, the batch as the channels to sum over
+      y.transpose(1, 2, 0, 3),
+      g.dilation[1:],
+      padding,
+      rhs_dilation=g.strides[1:],
+      dimension_numbers=DIMENSIONS,
     )
 
-  parts = [array.reshape(-1, together, *array.shape[1:]) for array in (x, y)]
-  kernel = jnp.zeros((x.shape[-1], *g.window[1:], features), y.dtype)
-  return jax.lax.scan(add_part, kernel, tuple(parts))[0].transpose(1, 2, 0, 3)
+  return parts.summed(kernel_of, (x, y), batch // together).transpose(1, 2, 0, 3)
 
 
 def _phases(size, window, stride, padding, dilation, output):
