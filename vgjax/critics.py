@@ -227,7 +227,7 @@ def _means(real, made):
 
 
 def _layers(distance, real, made):
-  return sum(map(distance, real, made)) / max(len(real), 1)
+  return sum(distance(a, b) for a, b in zip(real, made, strict=True)) / max(len(real), 1)
 
 
 def _cosine(real, made):

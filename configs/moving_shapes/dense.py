@@ -7,7 +7,7 @@ small ones are three pixels wide at this size. There are no published figures fo
 full length.
 
 Variants:
-  cpu    a quarter of the hidden units; critics, loss and steps of dcgan3d.py:cpu; about ten
+  cpu    a quarter of the hidden units; critics, losses and steps of dcgan3d.py:cpu; about ten
          minutes on 2 cores: noisy blocks that move (docs/results.md)
   smoke  seconds on a CPU
 """

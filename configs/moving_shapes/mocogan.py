@@ -13,8 +13,8 @@ critic sees a frame each, where the authors' program has 3 videos and 10 frames;
 averaged weights. There are no published figures for this data. vgjax: not run at full length.
 
 Variants:
-  cpu    narrower networks; the data, the loss and the steps of dcgan3d.py:cpu: less than half an hour on 2
-         cores (docs/results.md)
+  cpu    narrower networks; the data, the losses and the step sizes of dcgan3d.py:cpu: less than half an
+         hour on 2 cores (docs/results.md)
   smoke  seconds on a CPU
 """
 

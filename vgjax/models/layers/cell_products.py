@@ -35,8 +35,7 @@ def pays(name, g, batch, depth, features):
   """Whether the map `name` is fast, for so many examples and channels of x and y."""
   if not cell_layout.fits(g) or not _axes(g) or max(cell_layout.window(g)) > 2:
     return False
-  outputs = (output + more for output, more in zip(g.output, _missing(g)))
-  rows = batch * math.prod(outputs) // 2 ** len(_axes(g))
+  rows = batch * math.prod(_tiles(g))
   found = (math.prod(g.strides) * depth, features, rows)
   return all(count >= least for count, least in zip(found, LEAST[name]))
 
@@ -63,9 +62,10 @@ def kernel_gradient(x, y, *, g):
 
 def _convolve(x, kernel, g):
   y = lax.dot_general(_cells_to_points(x, g), _kernel_to_points(kernel, g), (((2,), (1,)), ((0,), (0,))))
-  y = (_to_points(g, y.dtype).T @ y.reshape(len(y), -1)).reshape(*_pairs_shape(len(x), y.shape[-1], g))
-  y = y.transpose(3, 4, 0, 5, 1, 6, 2, 7)
-  y = y.reshape(len(x), *(output + more for output, more in zip(g.output, _missing(g))), -1)
+  tile, tiles = cell_layout.window(g), _tiles(g)  # a tile has as many outputs as a window has cells
+  y = _to_points(g, y.dtype).T @ y.reshape(len(y), -1)
+  y = y.reshape(*tile, len(x), *tiles, -1).transpose(3, 4, 0, 5, 1, 6, 2, 7)
+  y = y.reshape(len(x), *(n * side for n, side in zip(tiles, tile)), -1)
   return y[:, : g.output[0], : g.output[1], : g.output[2]]
 
 
@@ -88,9 +88,14 @@ def _axes(g):
   return [axis for axis, cells in enumerate(cell_layout.window(g)) if cells == 2]
 
 
+def _tiles(g):
+  """Tiles of outputs along each axis: pairs, or single ones."""
+  return [-(-output // cells) for output, cells in zip(g.output, cell_layout.window(g))]
+
+
 def _missing(g):
-  """Outputs that are missing to whole pairs, along each axis."""
-  return [output % 2 if cells == 2 else 0 for output, cells in zip(g.output, cell_layout.window(g))]
+  """Outputs that are missing to whole tiles, along each axis."""
+  return [-output % cells for output, cells in zip(g.output, cell_layout.window(g))]
 
 
 def _to_points(g, dtype):
@@ -108,19 +113,11 @@ def _kernel_to_points(kernel, g):
   return (matrix @ kernel.reshape(matrix.shape[1], -1)).reshape(-1, *kernel.shape[-2:])
 
 
-def _pairs_shape(batch, features, g):
-  """Outputs as tiles: [*outputs of a tile, batch, *tiles, out]."""
-  tile = cell_layout.window(g)  # as many outputs as cells of a window, one or two
-  tiles = ((output + more) // side for output, more, side in zip(g.output, _missing(g), tile))
-  return *tile, batch, *tiles, features
-
-
 def _y_to_points(y, g):
   """[batch, *output, out] -> [points, rows, out]."""
   y = jnp.pad(y, [(0, 0), *((0, more) for more in _missing(g)), (0, 0)])
-  shape = _pairs_shape(len(y), y.shape[-1], g)
-  y = y.reshape(len(y), *itertools.chain.from_iterable(zip(shape[4:7], shape[:3])), -1)
-  y = y.transpose(2, 4, 6, 0, 1, 3, 5, 7)
+  pairs = itertools.chain.from_iterable(zip(_tiles(g), cell_layout.window(g)))
+  y = y.reshape(len(y), *pairs, y.shape[-1]).transpose(2, 4, 6, 0, 1, 3, 5, 7)
   matrix = _to_points(g, y.dtype)
   return (matrix @ y.reshape(matrix.shape[1], -1)).reshape(len(matrix), -1, y.shape[-1])
 
@@ -139,8 +136,8 @@ def _cells_to_points(x, g):
 
 def _points_to_cells(points, batch, depth, g):
   """The transpose of `_cells_to_points`, for `depth` channels of x."""
-  axes, tiles = _axes(g), _pairs_shape(batch, points.shape[-1], g)[3:]
-  points = points.reshape(*[3] * len(axes), *tiles)
+  axes = _axes(g)
+  points = points.reshape(*[3] * len(axes), batch, *_tiles(g), points.shape[-1])
   for axis in reversed(_positions(g)):
     before, here, after = points
     even = _pad(before, 0, 1, axis) + _pad(after, 1, 0, axis)

@@ -1,10 +1,10 @@
 """Gradients of strided convolutions as products over cells (`cell_layout`).
 
-input gradient    a convolution over y gives cells; or, where y's frames or the cells are small, one product
-                  gives every cell of every window, and each is painted where it belongs
-kernel gradient   the cells against y. Whichever has fewer channels is moved over the window, at the price
-                  of its copies: y over rows and columns, then one product a tap in time; or the cells over
-                  columns, then one product a tap in time and row
+* input gradient: a convolution over y gives cells; or, where y's frames or the cells are small, one product
+  gives every cell of every window, and each is painted where it belongs.
+* kernel gradient: the cells against y. Whichever has fewer channels is moved over the window, at the price of
+  its copies: y over rows and columns, then one product a tap in time; or the cells over columns, then one
+  product a tap in time and row.
 """
 
 import itertools
